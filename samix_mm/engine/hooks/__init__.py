@@ -1,0 +1,9 @@
+from .ema_momentum_hook import EMAMomentumHook
+from .mask_loss_anneal_hook import MaskLossAnnealHook
+from .mixed_sample_hook import MixedSampleHook
+from .plain_checkpoint_hook import PlainCheckpointHook
+
+__all__ = [
+    'EMAMomentumHook', 'MaskLossAnnealHook', 'MixedSampleHook',
+    'PlainCheckpointHook'
+]

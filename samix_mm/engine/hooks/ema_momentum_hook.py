@@ -1,0 +1,153 @@
+import math
+from typing import Optional
+
+import torch
+from mmengine.hooks import Hook
+from mmengine.model import is_model_wrapper
+from mmengine.registry import HOOKS
+from mmengine.runner import Runner
+
+from .mask_loss_anneal_hook import MaskLossAnnealHook
+from .plain_checkpoint_hook import PlainCheckpointHook
+
+
+@HOOKS.register_module()
+class EMAMomentumHook(Hook):
+    r"""Let the momentum network follow the online one (Eq. 12), with a
+    momentum that rises during training.
+
+    At iteration t of T the weight kept by the momentum network is
+
+    .. math::
+        m_t = m_T - (m_T - m_0) (\cos(\pi t / T) + 1) / 2,
+
+    from the algorithm's ``momentum`` :math:`m_0` to its ``end_momentum``
+    :math:`m_T`. The network moves once an optimizer step, also when gradients
+    are accumulated.
+
+    The hook is all that a config needs besides the algorithm: a
+    :class:`MaskLossAnnealHook` and a :class:`PlainCheckpointHook` are
+    registered with their defaults where the config has none.
+
+    Args:
+        warmup_iters (int): During the first so many iterations :math:`m_t` is
+            multiplied by a factor that rises linearly from 0 to 1. A momentum
+            network that follows slowly from a random start stays near chance
+            for the first thousand steps, which short runs cannot afford.
+            Defaults to 0, as in the paper.
+
+    Raises:
+        ValueError: If ``warmup_iters`` is negative.
+    """
+
+    priority = 'NORMAL'
+
+    def __init__(self, warmup_iters: int = 0) -> None:
+        if warmup_iters < 0:
+            raise ValueError(
+                f'warmup_iters must be 0 or more, got {warmup_iters}')
+        self.warmup_iters = warmup_iters
+
+    def before_run(self, runner: Runner) -> None:
+        """Register the companions that the config leaves out."""
+        for companion in (MaskLossAnnealHook, PlainCheckpointHook):
+            if not any(isinstance(hook, companion) for hook in runner.hooks):
+                hook = companion()
+                runner.register_hook(hook)
+                # It is too late for the runner to call this one.
+                hook.before_run(runner)
+
+    def before_train(self, runner: Runner) -> None:
+        """Check the model and the schedule.
+
+        Raises:
+            TypeError: If the model has no momentum network.
+            ValueError: If the hook is there twice, the warm-up is longer than
+                the training, or the last batch would have a single image.
+        """
+        model = _unwrap(runner)
+        if not hasattr(model, 'update_momentum_net'):
+            raise TypeError(
+                'EMAMomentumHook needs a model with a momentum network such '
+                f'as SAMixClassifier, got {type(model).__name__}')
+        if sum(isinstance(hook, EMAMomentumHook) for hook in runner.hooks) > 1:
+            raise ValueError('EMAMomentumHook is in custom_hooks more than '
+                             'once; leave one')
+        if self.warmup_iters >= runner.max_iters:
+            raise ValueError(
+                f'warmup_iters must be below the {runner.max_iters} '
+                f'iterations of the training, got {self.warmup_iters}')
+        _check_last_batch(runner.train_dataloader)
+        model.momentum_net.expect_updates()
+
+    def after_train_iter(self,
+                         runner: Runner,
+                         batch_idx: int,
+                         data_batch: Optional[dict] = None,
+                         outputs: Optional[dict] = None) -> None:
+        """Move the momentum network, if the optimizer has made a step.
+
+        Raises:
+            FloatingPointError: If a loss is not finite and no gradient scaler
+                is there to skip the step.
+        """
+        if not hasattr(runner.optim_wrapper, 'loss_scaler'):
+            _check_finite(outputs, runner.iter)
+        model = _unwrap(runner)
+        momentum = self.momentum_at(runner.iter, runner.max_iters, model)
+        if runner.optim_wrapper.should_update():
+            model.update_momentum_net(momentum)
+        runner.message_hub.update_scalar('train/momentum', momentum)
+
+    def momentum_at(self, iteration: int, max_iters: int, model) -> float:
+        """The weight kept by the momentum network.
+
+        Args:
+            iteration (int): Iteration t, from 0.
+            max_iters (int): Iterations of the whole training, T.
+            model: The algorithm, with ``momentum`` and ``end_momentum``.
+
+        Returns:
+            float: The weight, in [0, 1].
+        """
+        left = (math.cos(math.pi * iteration / max_iters) + 1) / 2
+        end = model.end_momentum
+        momentum = end - (end - model.momentum) * left
+        if iteration < self.warmup_iters:
+            momentum *= iteration / self.warmup_iters
+        return momentum
+
+
+def _unwrap(runner: Runner) -> torch.nn.Module:
+    model = runner.model
+    return model.module if is_model_wrapper(model) else model
+
+
+def _check_last_batch(dataloader) -> None:
+    """Refuse a last batch of one image now, not at the end of the epoch."""
+    batch_size, sampler = dataloader.batch_size, dataloader.sampler
+    if batch_size is None or dataloader.drop_last:
+        return
+    try:
+        num_samples = len(sampler)
+    except TypeError:  # an infinite sampler has no last batch
+        return
+    if batch_size == 1 or num_samples % batch_size == 1:
+        raise ValueError(
+            'mixing needs at least 2 images in a batch, but '
+            f'{num_samples} images in batches of {batch_size} leave a batch '
+            'of 1; choose another train_dataloader.batch_size or set '
+            'train_dataloader.drop_last=True')
+
+
+def _check_finite(outputs: Optional[dict], iteration: int) -> None:
+    bad = {
+        name: float(value)
+        for name, value in (outputs or {}).items()
+        if 'loss' in name and not torch.isfinite(torch.as_tensor(value)).all()
+    }
+    if bad:
+        raise FloatingPointError(
+            f'not finite at iteration {iteration}: {bad}; lower the learning '
+            'rate, clip gradients with optim_wrapper.clip_grad or, in fp16, '
+            'train with --amp, which scales the loss')

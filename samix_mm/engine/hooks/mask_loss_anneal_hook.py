@@ -1,0 +1,55 @@
+from typing import Optional
+
+from mmengine.hooks import Hook
+from mmengine.model import is_model_wrapper
+from mmengine.registry import HOOKS
+from mmengine.runner import Runner
+
+from ...models.utils.validation import check_weight
+
+
+@HOOKS.register_module()
+class MaskLossAnnealHook(Hook):
+    r"""Change the weight of the mask loss linearly during training.
+
+    The weight :math:`\beta` goes from the algorithm's ``mask_loss_weight`` to
+    ``end_weight`` (end of Sec. 3.3). It is a function of the iteration, so
+    that a resumed run needs no state.
+
+    Args:
+        end_weight (float): The weight at the end of training. Defaults to 0.
+
+    Raises:
+        ValueError: If ``end_weight`` is negative.
+    """
+
+    priority = 'NORMAL'
+
+    def __init__(self, end_weight: float = 0.) -> None:
+        self.end_weight = check_weight('end_weight', end_weight)
+        self._start_weight: Optional[float] = None
+
+    def before_train(self, runner: Runner) -> None:
+        """Remember the first weight."""
+        self._start_weight = self._model(runner).mask_loss_weight
+
+    def before_train_iter(self,
+                          runner: Runner,
+                          batch_idx: int,
+                          data_batch: Optional[dict] = None) -> None:
+        """Set the weight of this iteration."""
+        progress = runner.iter / runner.max_iters
+        weight = (
+            self._start_weight + progress *
+            (self.end_weight - self._start_weight))
+        self._model(runner).mask_loss_weight = weight
+        runner.message_hub.update_scalar('train/mask_weight', weight)
+
+    def after_train(self, runner: Runner) -> None:
+        """Give the model its first weight back, for another training."""
+        self._model(runner).mask_loss_weight = self._start_weight
+
+    @staticmethod
+    def _model(runner: Runner):
+        model = runner.model
+        return model.module if is_model_wrapper(model) else model

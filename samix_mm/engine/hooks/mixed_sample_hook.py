@@ -1,0 +1,112 @@
+from typing import Optional, Sequence
+
+import torch
+from mmengine.hooks import Hook
+from mmengine.model import is_model_wrapper
+from mmengine.registry import HOOKS
+from mmengine.runner import Runner
+
+from ...models.utils.pair_stream import Pair
+from ...visualization.mixed_grid import denormalize, mixed_grid
+
+
+@HOOKS.register_module()
+class MixedSampleHook(Hook):
+    """Draw what the Mixer makes of training images.
+
+    Pictures go to the visualizer under the name ``mixed_samples``: to PNG
+    files, TensorBoard or whatever backends the config has. Each pair takes
+    two rows, masks and mixed images, with a column for each ratio. Drawing
+    changes neither weights nor statistics nor random numbers.
+
+    Args:
+        interval (int): Draw every so many epochs, or iterations, and at the
+            end of training. Defaults to 1.
+        by_epoch (bool): Whether ``interval`` counts epochs. Defaults to True.
+        num_pairs (int): How many pairs are drawn. Defaults to 4.
+        lams (Sequence[float]): The ratios, in [0, 1]. Defaults to
+            ``(0.1, 0.3, 0.5, 0.7, 0.9)``.
+
+    Raises:
+        ValueError: If a number is below 1 or a ratio outside [0, 1].
+    """
+
+    priority = 'LOW'
+
+    def __init__(
+        self,
+        interval: int = 1,
+        by_epoch: bool = True,
+        num_pairs: int = 4,
+        lams: Sequence[float] = (0.1, 0.3, 0.5, 0.7, 0.9)
+    ) -> None:
+        for name, number in dict(
+                interval=interval, num_pairs=num_pairs).items():
+            if number < 1:
+                raise ValueError(f'{name} must be 1 or more, got {number}')
+        if not lams or not all(0 <= lam <= 1 for lam in lams):
+            raise ValueError(f'lams must be ratios in [0, 1], got {lams}')
+        self.interval = interval
+        self.by_epoch = by_epoch
+        self.num_pairs = num_pairs
+        self.lams = tuple(lams)
+
+    def after_train_iter(self,
+                         runner: Runner,
+                         batch_idx: int,
+                         data_batch: Optional[dict] = None,
+                         outputs: Optional[dict] = None) -> None:
+        """Draw from this batch, if it is its turn."""
+        if self.by_epoch:
+            loader_length = len(runner.train_dataloader)
+            due = (batch_idx + 1 == loader_length
+                   and self.every_n_epochs(runner, self.interval))
+        else:
+            due = self.every_n_train_iters(runner, self.interval)
+        if due or runner.iter + 1 == runner.max_iters:
+            self.draw(runner, data_batch)
+
+    @torch.no_grad()
+    def draw(self, runner: Runner, data_batch: dict) -> None:
+        """Draw the first pairs of a batch.
+
+        Args:
+            runner (Runner): With a model that mixes images.
+            data_batch (dict): A batch of the training loader.
+        """
+        model = runner.model
+        model = model.module if is_model_wrapper(model) else model
+        modes = {module: module.training for module in model.modules()}
+        model.eval()
+        try:
+            inputs = model.data_preprocessor(data_batch, False)['inputs']
+            masks = pair_masks(model, inputs, self.lams)  # (N, L, H, W)
+        finally:
+            for module, mode in modes.items():
+                module.training = mode
+        images = denormalize(inputs, model.data_preprocessor)
+        partners = images.roll(-1, dims=0)
+        chosen = slice(self.num_pairs)
+        runner.visualizer.add_image(
+            'mixed_samples',
+            mixed_grid(images[chosen], partners[chosen], masks[chosen]),
+            step=runner.iter + 1)
+
+
+def pair_masks(model, inputs: torch.Tensor,
+               lams: Sequence[float]) -> torch.Tensor:
+    """Masks of each image and the next one, over ratios, unadjusted.
+
+    Args:
+        model: An algorithm that mixes images.
+        inputs (Tensor): Images with shape (N, 3, H, W).
+        lams (Sequence[float]): L ratios in [0, 1].
+
+    Returns:
+        Tensor: The share of the first image, shape (N, L, H, W).
+    """
+    index = torch.arange(len(inputs), device=inputs.device).roll(-1)
+    feats = model.momentum_features(inputs)  # (N, C, h, w)
+    return torch.cat([
+        model.make_masks(inputs, feats, Pair(lam, index)) for lam in lams
+    ], dim=1)  # (N, L, H, W)

@@ -1,0 +1,65 @@
+from mmengine.model import is_model_wrapper
+from mmengine.registry import LOOPS
+from mmengine.runner import TestLoop, ValLoop
+
+from ...models.classifiers.samix_classifier import PREDICTORS
+
+
+class _AllHeadsMixin:
+    """Evaluate every head of a SAMixClassifier, each under its own name.
+
+    The metrics of the head that the model predicts with keep their names;
+    those of the others begin with theirs: ``momentum_clean/accuracy/top1``.
+    """
+
+    def run(self) -> dict:
+        """Evaluate all heads.
+
+        Returns:
+            dict: The metrics by name.
+        """
+        model = self.runner.model
+        model = model.module if is_model_wrapper(model) else model
+        own = model.predict_on
+        heads = [
+            name for name in PREDICTORS
+            if model.clean_head is not None or 'clean' not in name
+        ]
+        self.runner.call_hook(f'before_{self.stage}')
+        self.runner.call_hook(f'before_{self.stage}_epoch')
+        self.runner.model.eval()
+        metrics = {}
+        try:
+            for name in heads:
+                model.predict_on = name
+                prefix = '' if name == own else f'{name}/'
+                metrics.update({
+                    prefix + key: value
+                    for key, value in self._evaluate().items()
+                })
+        finally:
+            model.predict_on = own
+        self.runner.call_hook(f'after_{self.stage}_epoch', metrics=metrics)
+        self.runner.call_hook(f'after_{self.stage}')
+        return metrics
+
+    def _evaluate(self) -> dict:
+        for idx, data_batch in enumerate(self.dataloader):
+            self.run_iter(idx, data_batch)
+        return self.evaluator.evaluate(len(self.dataloader.dataset))
+
+
+@LOOPS.register_module()
+class AllHeadsValLoop(_AllHeadsMixin, ValLoop):
+    """``val_cfg = dict(type='AllHeadsValLoop')`` validates the online and the
+    momentum network, each with its mixed and its clean head."""
+
+    stage = 'val'
+
+
+@LOOPS.register_module()
+class AllHeadsTestLoop(_AllHeadsMixin, TestLoop):
+    """``test_cfg = dict(type='AllHeadsTestLoop')`` tests the online and the
+    momentum network, each with its mixed and its clean head."""
+
+    stage = 'test'

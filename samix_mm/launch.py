@@ -1,0 +1,80 @@
+"""Run MMPretrain's own scripts with what this package adds to them.
+
+The command line, its defaults and the runner stay MMPretrain's. Added are
+``_base_ = 'samix_mm::...'`` (by importing this package before a config is
+read) and several processes without a GPU.
+"""
+import os.path as osp
+from importlib.util import module_from_spec, spec_from_file_location
+from types import ModuleType
+
+import mmpretrain
+import torch.distributed as torch_dist
+from mmengine.config import Config
+from mmengine.device import get_device
+
+
+def train() -> None:
+    """Run MMPretrain's ``tools/train.py``."""
+    _run('train.py')
+
+
+def test() -> None:
+    """Run MMPretrain's ``tools/test.py``."""
+    _run('test.py')
+
+
+def fit_to_machine(cfg: Config) -> Config:
+    """Change what only works with an accelerator, where there is none.
+
+    MMEngine selects a GPU for each process before it forms a group, and gives
+    that GPU to DDP. Without GPUs the group is formed here, with gloo, and DDP
+    gets no device; MMEngine then leaves both alone.
+
+    Args:
+        cfg (Config): The config with the command line merged into it.
+
+    Returns:
+        Config: The same config.
+    """
+    if get_device() != 'cpu':
+        return cfg
+    for name in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
+        if cfg.get(name):
+            cfg[name].pin_memory = False
+    if cfg.launcher == 'pytorch':
+        if not torch_dist.is_initialized():
+            torch_dist.init_process_group('gloo')
+        wrapper = cfg.get('model_wrapper_cfg') or dict(
+            type='MMDistributedDataParallel',
+            broadcast_buffers=False,
+            find_unused_parameters=cfg.get('find_unused_parameters', False))
+        cfg.model_wrapper_cfg = dict(wrapper, device_ids=None)
+    return cfg
+
+
+def _run(name: str) -> None:
+    script = _stock_script(name)
+    merge_args = script.merge_args
+    script.merge_args = lambda cfg, args: fit_to_machine(merge_args(cfg, args))
+    script.main()
+
+
+def _stock_script(name: str) -> ModuleType:
+    """Import a script of the installed MMPretrain."""
+    package = osp.dirname(mmpretrain.__file__)
+    paths = [
+        osp.join(package, '.mim', 'tools', name),
+        # an editable installation
+        osp.join(osp.dirname(package), 'tools', name)
+    ]
+    path = next((path for path in paths if osp.isfile(path)), None)
+    if path is None:
+        raise FileNotFoundError(
+            f'MMPretrain\'s tools/{name} is not at {" or ".join(paths)}; '
+            'install it with `mim install "mmpretrain>=1.2.0"`')
+    spec = spec_from_file_location(f'mmpretrain_{osp.splitext(name)[0]}', path)
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+

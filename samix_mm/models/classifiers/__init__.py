@@ -1,0 +1,3 @@
+from .samix_classifier import SAMixClassifier
+
+__all__ = ['SAMixClassifier']

@@ -1,0 +1,274 @@
+from copy import deepcopy
+from typing import Dict, List, Optional, Tuple, Union
+
+from mmengine.registry import MODELS
+from mmpretrain.models import ImageClassifier
+from mmpretrain.structures import DataSample
+from torch import Tensor, nn
+
+from ..losses.eta_balanced_cross_entropy import EtaBalancedCrossEntropy
+from ..utils.blending import blend
+from ..utils.mixing_mixin import MixingMixin
+from ..utils.pair_stream import Pair
+from ..utils.validation import check_choice, check_weight
+from .labels import (check_num_classes, hard_labels, mixed_loss,
+                     refuse_soft_labels)
+
+#: Network and head that predict; the first one is validated by default.
+PREDICTORS = ('online_mixed', 'online_clean', 'momentum_mixed',
+              'momentum_clean')
+
+
+@MODELS.register_module()
+class SAMixClassifier(MixingMixin, ImageClassifier):
+    r"""SAMix for supervised image classification (Secs. 2.2, 3.3, A.1.2).
+
+    An ``ImageClassifier`` whose training images are mixed by a Mixer that
+    learns with it. Who trains whom:
+
+    - the online network (``backbone``, ``neck``, ``head``) learns from mixed
+      images, and with one more linear layer (``clean_head``) from clean ones;
+    - the Mixer learns from its own mixed images, through the frozen momentum
+      network;
+    - the momentum network (``momentum_net``) follows the online one. That
+      needs :class:`~samix_mm.engine.EMAMomentumHook` in the config.
+
+    In a stock config of MMPretrain nothing but ``type`` need be changed. The
+    online network keeps its checkpoint keys, and prediction is its own.
+
+    Args:
+        backbone (dict): Config of the backbone.
+        neck (dict, optional): Config of the neck. Defaults to None.
+        head (dict): Config of a classification head. A head with a method
+            ``loss_mix`` trains with that on mixed images, any other with
+            soft labels, as under MMPretrain's batch augmentations.
+        mixer (dict, optional): Config of the mixing policy. None means
+            ``dict(type='Mixer')``. Defaults to None.
+        alpha (float): Ratios are drawn from Beta(alpha, alpha). Defaults to
+            2.0.
+        feature_stage (int, optional): Stage of the backbone that feeds the
+            Mixer: the resolution level in hierarchical backbones, where the
+            final one is 4, the block in plain transformers. None means 3
+            or half the depth, as in the paper. Defaults to None.
+        eta (float): Weight of the global term in the Mixer's loss, in
+            [0, 1]. The paper uses 0.1 on IN-1k and iNat2017. Defaults to 0.5.
+        momentum (float): First weight kept by the momentum network at an
+            update, in [0, 1]. Defaults to 0.999.
+        end_momentum (float): Last one, reached on a half cosine. Defaults to
+            1.0.
+        lam_margin (float): Online images use plain MixUp for ratios outside
+            [lam_margin, 1 - lam_margin]. Defaults to 0.08.
+        lam_per_sample (bool): Whether to draw a ratio for each sample instead
+            of one for the batch. Defaults to False.
+        lam_adjust (bool): Whether the online images' masks are adjusted to
+            have the ratio as their mean. Defaults to True.
+        onehot_weight (float): Weight of the cross-entropy on clean images; 0
+            does without that pass and its linear layer. Defaults to 1.0.
+        mix_weight (float): Weight of the loss on mixed images. Defaults to
+            1.0.
+        mixer_weight (float): Weight of the Mixer's classification loss.
+            Defaults to 1.0.
+        mask_loss_weight (float): First weight of the mask loss,
+            :math:`\beta`, which :class:`~samix_mm.engine.MaskLossAnnealHook`
+            lowers to 0. Defaults to 0.1.
+        mask_loss (dict): Config of the mask loss. Defaults to
+            ``dict(type='MaskLoss')``.
+        pretrained (str, optional): As in ``ImageClassifier``.
+        train_cfg (dict, optional): Must have no ``augments``: mixing is the
+            Mixer's work. Defaults to None.
+        test_cfg (dict, optional): ``predict_on`` names the head that
+            predicts, one of 'online_mixed', 'online_clean', 'momentum_mixed'
+            and 'momentum_clean'. Defaults to None, 'online_mixed'.
+        data_preprocessor (dict, optional): As in ``ImageClassifier``.
+        init_cfg (dict, optional): As in ``ImageClassifier``.
+
+    Raises:
+        TypeError: If ``mixer`` is no mixing policy.
+        ValueError: If an argument is out of its range; the message says what
+            is allowed.
+    """
+
+    def __init__(self,
+                 backbone: dict,
+                 neck: Optional[dict] = None,
+                 head: Optional[dict] = None,
+                 mixer: Optional[Union[dict, nn.Module]] = None,
+                 alpha: float = 2.0,
+                 feature_stage: Optional[int] = None,
+                 eta: float = 0.5,
+                 momentum: float = 0.999,
+                 end_momentum: float = 1.0,
+                 lam_margin: float = 0.08,
+                 lam_per_sample: bool = False,
+                 lam_adjust: bool = True,
+                 onehot_weight: float = 1.0,
+                 mix_weight: float = 1.0,
+                 mixer_weight: float = 1.0,
+                 mask_loss_weight: float = 0.1,
+                 mask_loss: Union[dict, nn.Module] = dict(type='MaskLoss'),
+                 pretrained: Optional[str] = None,
+                 train_cfg: Optional[dict] = None,
+                 test_cfg: Optional[dict] = None,
+                 data_preprocessor: Optional[dict] = None,
+                 init_cfg: Optional[dict] = None) -> None:
+        super().__init__(
+            backbone=backbone,
+            neck=neck,
+            head=head,
+            pretrained=pretrained,
+            train_cfg=train_cfg,
+            data_preprocessor=data_preprocessor,
+            init_cfg=init_cfg)
+        refuse_soft_labels(self.data_preprocessor)
+        check_num_classes(self.head)
+        self.onehot_weight = check_weight('onehot_weight', onehot_weight)
+        self.mix_weight = check_weight('mix_weight', mix_weight)
+        self.mixer_weight = check_weight('mixer_weight', mixer_weight)
+        self.predict_on = check_choice('test_cfg.predict_on', PREDICTORS,
+                                       (test_cfg or {}).get('predict_on'))
+        self.clean_head = deepcopy(self.head) if onehot_weight else None
+        # Accuracy on mixed images means nothing, on clean ones it does.
+        self.head.cal_acc = False
+        if self.clean_head is not None:
+            self.clean_head.cal_acc = True
+        self.mixer_loss = EtaBalancedCrossEntropy(eta)
+        self.init_mixing(
+            online=dict(
+                backbone=self.backbone,
+                neck=self.neck,
+                head=self.head,
+                clean_head=self.clean_head),
+            mixer=mixer,
+            feature_stage=feature_stage,
+            alpha=alpha,
+            lam_per_sample=lam_per_sample,
+            lam_margin=lam_margin,
+            lam_adjust=lam_adjust,
+            momentum=momentum,
+            end_momentum=end_momentum,
+            mask_loss=mask_loss,
+            mask_loss_weight=mask_loss_weight)
+
+    def loss(self, inputs: Tensor,
+             data_samples: List[DataSample]) -> Dict[str, Tensor]:
+        """One training step (Sec. A.1.2): all losses for one backward pass.
+
+        The fourth step of the paper, the momentum update, follows the
+        optimizer's: :meth:`update_momentum_net`.
+
+        Args:
+            inputs (Tensor): Images with shape (N, 3, H, W), N >= 2.
+            data_samples (List[DataSample]): Their class labels.
+
+        Returns:
+            Dict[str, Tensor]: Scalars by name: ``loss_mix``,
+            ``loss_onehot``, ``loss_mixer`` and ``loss_mask``, weighted; and
+            for the log ``lam_gap``, ``mask_std``, the policy's own and the
+            accuracy on clean images.
+        """
+        labels = hard_labels(data_samples)  # (N, )
+        pair_k = self.draw_pair(inputs)
+        pair_q = self.draw_pair(inputs)
+
+        feats = self.momentum_features(inputs)  # (N, C, h, w)
+        mask_k = self.make_masks(inputs, feats, pair_k)  # (N, 1, H, W)
+        mask_q = self.online_masks(inputs, feats, pair_q)  # (N, 1, H, W)
+
+        losses = self.clean_losses(inputs, data_samples)
+        losses.update(self.online_losses(inputs, mask_q, labels, pair_q))
+        losses.update(self.mixer_losses(inputs, mask_k, labels, pair_k))
+        losses.update(self.mask_log_vars(mask_k, pair_k))
+        losses.update(self.mixer.log_vars())
+        return losses
+
+    def clean_losses(self, inputs: Tensor,
+                     data_samples: List[DataSample]) -> Dict[str, Tensor]:
+        """Step 3: the online network on clean images.
+
+        Args:
+            inputs (Tensor): Images with shape (N, 3, H, W).
+            data_samples (List[DataSample]): Their class labels.
+
+        Returns:
+            Dict[str, Tensor]: ``loss_onehot`` and the accuracy; empty with
+            ``onehot_weight=0``.
+        """
+        if self.clean_head is None:
+            return {}
+        losses = self.clean_head.loss(self.extract_feat(inputs), data_samples)
+        loss = self.onehot_weight * losses.pop('loss')
+        accuracy = {f'clean_{name}': acc for name, acc in losses.items()}
+        return dict(loss_onehot=loss, **accuracy)
+
+    def online_losses(self, inputs: Tensor, mask: Tensor, labels: Tensor,
+                      pair: Pair) -> Dict[str, Tensor]:
+        """Step 3: the online network on its mixed images (Eqs. 3 and 10).
+
+        Args:
+            inputs (Tensor): Images with shape (N, 3, H, W).
+            mask (Tensor): Their :meth:`online_masks`, (N, 1, H, W).
+            labels (Tensor): Their class indices, (N, ).
+            pair (Pair): Ratios and partners.
+
+        Returns:
+            Dict[str, Tensor]: ``loss_mix``.
+        """
+        feats = self.extract_feat(blend(inputs, mask, pair.index))
+        loss = mixed_loss(self.head, feats, labels, labels[pair.index],
+                          pair.lam)
+        return dict(loss_mix=self.mix_weight * loss)
+
+    def mixer_losses(self, inputs: Tensor, mask: Tensor, labels: Tensor,
+                     pair: Pair) -> Dict[str, Tensor]:
+        """Step 3: the Mixer, through the momentum network (Eqs. 8 and 11).
+
+        Args:
+            inputs (Tensor): Images with shape (N, 3, H, W).
+            mask (Tensor): Their :meth:`make_masks`, (N, 1, H, W).
+            labels (Tensor): Their class indices, (N, ).
+            pair (Pair): Ratios and partners.
+
+        Returns:
+            Dict[str, Tensor]: ``loss_mixer`` and ``loss_mask``.
+        """
+        mixed = blend(inputs, mask, pair.index)  # (N, 3, H, W)
+        twin = self.momentum_net
+        cls_score = twin.head(_features(twin, mixed))  # (N, K)
+        loss = self.mixer_loss(cls_score, labels, labels[pair.index],
+                               pair.lam)
+        return dict(
+            loss_mixer=self.mixer_weight * loss,
+            loss_mask=self.mask_loss_weight * self.mask_loss(mask, pair.lam))
+
+    def predict(self,
+                inputs: Tensor,
+                data_samples: Optional[List[DataSample]] = None,
+                **kwargs) -> List[DataSample]:
+        """Predict with the head that :attr:`predict_on` names.
+
+        Args:
+            inputs (Tensor): Images with shape (N, 3, H, W).
+            data_samples (List[DataSample], optional): Where to write the
+                predictions. Defaults to None.
+            **kwargs: Other arguments of the head's ``predict``.
+
+        Returns:
+            List[DataSample]: The predictions.
+
+        Raises:
+            ValueError: If the head does not exist (``onehot_weight=0``).
+        """
+        network, head_name = self.predict_on.split('_')
+        source = self if network == 'online' else self.momentum_net
+        head = source.head if head_name == 'mixed' else source.clean_head
+        if head is None:
+            raise ValueError(f'{self.predict_on} cannot predict: with '
+                             'onehot_weight=0 there is no clean head')
+        feats = _features(source, inputs)
+        return head.predict(feats, data_samples, **kwargs)
+
+
+def _features(source: nn.Module, inputs: Tensor) -> Tuple[Tensor, ...]:
+    """Features of the online or the momentum network, after the neck."""
+    feats = source.backbone(inputs)
+    return feats if source.neck is None else source.neck(feats)

@@ -1,0 +1,4 @@
+from .mixer import Mixer
+from .mixing_policy import MixingPolicy
+
+__all__ = ['Mixer', 'MixingPolicy']

@@ -1,0 +1,3 @@
+from .mixed_grid import denormalize, mixed_grid
+
+__all__ = ['denormalize', 'mixed_grid']
