@@ -4,6 +4,7 @@ A pickle can run any function when it is loaded. Files from other people are
 therefore read with ``torch.load(weights_only=True)`` on every version of
 PyTorch, and our own are written such that this suffices.
 """
+import hashlib
 import os
 import os.path as osp
 import pickle
@@ -21,6 +22,9 @@ HISTORY_KEY = '__history_buffer__'
 #: PyTorch's own switch with which a user vouches for the files that are
 #: loaded: https://docs.pytorch.org/docs/stable/notes/serialization.html
 VOUCH_VARIABLE = 'TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD'
+
+#: What a plain ``ImageClassifier`` has.
+ONLINE_PARTS = ('backbone.', 'neck.', 'head.')
 
 
 class UnsafeCheckpointError(pickle.UnpicklingError):
@@ -109,6 +113,37 @@ def load_checkpoint(filename: str, map_location: Any = None) -> dict:
             f'types, and could run code ({_first_line(error)}). If you trust '
             f'whoever made it, set {VOUCH_VARIABLE}=1 in the environment.'
         ) from None
+
+
+def publish_checkpoint(in_file: str, out_file: str) -> str:
+    """Write the online network alone, for stock MMPretrain to load.
+
+    Args:
+        in_file (str): Checkpoint of a training.
+        out_file (str): Where to write; the first eight digits of the file's
+            SHA-256 are put before the suffix, as MM's projects do.
+
+    Returns:
+        str: The path of the written file.
+
+    Raises:
+        ValueError: If the checkpoint has no backbone.
+    """
+    checkpoint = load_checkpoint(in_file, map_location='cpu')
+    weights = OrderedDict(
+        (key, value) for key, value in checkpoint['state_dict'].items()
+        if key.startswith(ONLINE_PARTS))
+    if not any(key.startswith('backbone.') for key in weights):
+        raise ValueError(f'{in_file} has no weights of a backbone')
+    published = dict(state_dict=weights, meta=to_plain(checkpoint['meta']))
+    stem, suffix = osp.splitext(out_file)
+    unnamed = f'{stem}.tmp'
+    torch.save(published, unnamed)
+    with open(unnamed, 'rb') as file:
+        digest = hashlib.sha256(file.read()).hexdigest()
+    named = f'{stem}-{digest[:8]}{suffix or ".pth"}'
+    os.replace(unnamed, named)
+    return named
 
 
 def _first_line(error: Exception) -> Optional[str]:
