@@ -9,6 +9,7 @@ import os
 import os.path as osp
 import pickle
 from collections import OrderedDict
+from copy import copy
 from typing import Any, Optional
 
 import numpy as np
@@ -51,10 +52,11 @@ def to_plain(value: Any) -> Any:
         return value.tolist()
     if isinstance(value, np.generic):
         return value.item()
-    if isinstance(value, OrderedDict):  # keeps a state dict's metadata
-        for key in value:
-            value[key] = to_plain(value[key])
-        return value
+    if isinstance(value, OrderedDict):
+        plain = copy(value)  # with the metadata of a state dict
+        for key in plain:
+            plain[key] = to_plain(plain[key])
+        return plain
     if isinstance(value, dict):
         return {key: to_plain(item) for key, item in value.items()}
     if type(value) in (list, tuple):

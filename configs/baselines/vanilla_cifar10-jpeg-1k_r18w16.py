@@ -16,3 +16,4 @@ default_hooks = dict(
 param_scheduler = dict(T_max=60)
 train_cfg = dict(max_epochs=60, val_begin=56)
 randomness = dict(seed=0)
+auto_scale_lr = dict(base_batch_size=50)

@@ -74,13 +74,15 @@ class MomentumTwin(nn.Module):
                 attributes, and this one under ``prefix``.
             prefix (str): Name of this module in ``online``, with the dot.
         """
-        own_keys = {prefix + key for key in self.state_dict()}
+        weights = {prefix + name for name, _ in self.named_parameters()}
 
         def sync_if_absent(module: nn.Module, incompatible_keys) -> None:
             missing = incompatible_keys.missing_keys
-            if own_keys.issubset(missing):
+            if weights.issubset(missing):
                 self.sync(module)
-                missing[:] = [key for key in missing if key not in own_keys]
+                missing[:] = [
+                    key for key in missing if not key.startswith(prefix)
+                ]
 
         online.register_load_state_dict_post_hook(sync_if_absent)
 
