@@ -36,7 +36,7 @@ class BuildWithMim(build_py):
 def _copy(source: str, target: str) -> None:
     if osp.isdir(source):
         shutil.copytree(
-            source, target, ignore=shutil.ignore_patterns('__pycache__'))
+            source, target, ignore=shutil.ignore_patterns('__pycache__', 'dev'))
     else:
         shutil.copy(source, target)
 

@@ -29,7 +29,7 @@ def fit_to_machine(cfg: Config) -> Config:
 
     MMEngine selects a GPU for each process before it forms a group, and gives
     that GPU to DDP. Without GPUs the group is formed here, with gloo, and DDP
-    gets no device; MMEngine then leaves both alone.
+    gets no device; MMEngine then leaves both alone. ``--amp`` means bfloat16.
 
     Args:
         cfg (Config): The config with the command line merged into it.
@@ -42,6 +42,11 @@ def fit_to_machine(cfg: Config) -> Config:
     for name in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
         if cfg.get(name):
             cfg[name].pin_memory = False
+    optim_wrapper = cfg.get('optim_wrapper') or {}
+    if optim_wrapper.get('type') == 'AmpOptimWrapper':
+        optim_wrapper.type = 'CPUAmpOptimWrapper'
+        for name in ('loss_scale', 'dtype', 'use_fsdp'):
+            optim_wrapper.pop(name, None)
     if cfg.launcher == 'pytorch':
         if not torch_dist.is_initialized():
             torch_dist.init_process_group('gloo')

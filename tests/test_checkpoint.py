@@ -10,11 +10,10 @@ from mmengine.logging import HistoryBuffer
 from mmengine.registry import MODELS
 from mmengine.runner import load_checkpoint as mmengine_load_checkpoint
 from mmengine.runner.checkpoint import CheckpointLoader
-from mmpretrain import get_model
+from mmpretrain import ImageClassificationInferencer, get_model
 
 from samix_mm.checkpoint import (UnsafeCheckpointError, from_plain,
-                                 load_checkpoint, publish_checkpoint,
-                                 to_plain)
+                                 load_checkpoint, publish_checkpoint, to_plain)
 
 MODEL = dict(
     type='SAMixClassifier',
@@ -198,3 +197,31 @@ def test_get_model_loads_a_training_checkpoint(tmp_path):
     loaded = get_model(str(config), pretrained=str(path))
     for name, weight in model.state_dict().items():
         torch.testing.assert_close(loaded.state_dict()[name], weight)
+
+
+def test_the_inferencer_loads_a_training_checkpoint(tmp_path):
+    config = tmp_path / 'config.py'
+    config.write_text(
+        'custom_imports = dict(imports=["samix_mm"])\n'
+        'default_scope = "mmpretrain"\n'
+        'pipeline = [dict(type="LoadImageFromFile"), '
+        'dict(type="PackInputs")]\n'
+        'test_dataloader = dict(dataset=dict(pipeline=pipeline))\n'
+        f'model = {MODEL!r}\n')
+    torch.manual_seed(0)
+    model = MODELS.build(MODEL).eval()
+    path = tmp_path / 'epoch_1.pth'
+    torch.save(
+        dict(
+            meta=dict(dataset_meta=dict(classes=['a', 'b', 'c'])),
+            state_dict=model.state_dict()), path)
+    image = np.random.default_rng(0).integers(
+        0, 256, (32, 32, 3), dtype=np.uint8)
+    inferencer = ImageClassificationInferencer(
+        str(config), pretrained=str(path))
+    result = inferencer(image)[0]
+    pixels = torch.from_numpy(image).permute(2, 0, 1)[None].float()
+    expected = model(pixels).softmax(dim=1)[0]
+    np.testing.assert_allclose(
+        result['pred_scores'], expected.detach().numpy(), atol=1e-6)
+    assert result['pred_class'] == 'abc'[expected.argmax()]

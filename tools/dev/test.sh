@@ -10,4 +10,12 @@ export OMP_NUM_THREADS=${OMP_NUM_THREADS:-1}
 export PATH="$PWD/.venv/bin:$PATH"
 unset PYTHONPATH
 ruff check .
+isort --check-only --quiet .
+
+# From a copy without the package's source, so that the wheel is tested.
+copy=$(mktemp -d)
+trap 'rm -rf "$copy"' EXIT
+cp -r configs docs tests tools LICENSE README.md model-index.yml \
+    pyproject.toml requirements*.txt "$copy"
+cd "$copy"
 pytest "$@"
