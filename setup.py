@@ -35,8 +35,8 @@ class BuildWithMim(build_py):
 
 def _copy(source: str, target: str) -> None:
     if osp.isdir(source):
-        shutil.copytree(
-            source, target, ignore=shutil.ignore_patterns('__pycache__', 'dev'))
+        not_for_users = shutil.ignore_patterns('__pycache__', 'dev')
+        shutil.copytree(source, target, ignore=not_for_users)
     else:
         shutil.copy(source, target)
 

@@ -142,8 +142,10 @@ def test_slurm_dry_run_prints_the_srun_line(outside):
 
 def test_gridsearch_over_one_value(outside):
     mim('gridsearch', 'samix_mm', CONFIG, '--work-dir', 'grid', '--gpus', '0',
-        '--search-args', '--model.eta 0.1', cwd=outside)
-    assert list((outside / 'grid').rglob('epoch_1.pth'))
+        '--search-args', '--optim_wrapper.optimizer.lr 0.05', cwd=outside)
+    work_dir = outside / 'grid_search_optim_wrapper.optimizer.lr_0.05'
+    assert last_scalars(work_dir)['lr'] == 0.05
+    assert (work_dir / 'epoch_1.pth').exists()
 
 
 def test_a_config_outside_the_repository_inherits(outside):
