@@ -1,8 +1,6 @@
 # What every SAMix training adds to MMPretrain's runtime.
 _base_ = './default_runtime.py'
 
-model = dict(type='SAMixClassifier')
-
 custom_hooks = [
     dict(type='EMAMomentumHook'),
     dict(type='MaskLossAnnealHook'),
