@@ -1,4 +1,6 @@
 from .digits import Digits
 from .few_shot_folder import FewShotFolder
+from .inaturalist2017 import INaturalist2017
+from .tiny_imagenet import TinyImageNet
 
-__all__ = ['Digits', 'FewShotFolder']
+__all__ = ['Digits', 'FewShotFolder', 'INaturalist2017', 'TinyImageNet']

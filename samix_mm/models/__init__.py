@@ -1,3 +1,4 @@
+from .backbones import ResNeXt_CIFAR
 from .classifiers import SAMixClassifier
 from .heads import EtaBalancedClsHead
 from .losses import EtaBalancedCrossEntropy, MaskLoss
@@ -5,5 +6,5 @@ from .necks import Mixer, MixingPolicy
 
 __all__ = [
     'EtaBalancedClsHead', 'EtaBalancedCrossEntropy', 'MaskLoss', 'Mixer',
-    'MixingPolicy', 'SAMixClassifier'
+    'MixingPolicy', 'ResNeXt_CIFAR', 'SAMixClassifier'
 ]

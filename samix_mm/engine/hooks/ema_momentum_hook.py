@@ -2,6 +2,7 @@ import math
 from typing import Optional
 
 import torch
+from mmengine.dataset import InfiniteSampler
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 from mmengine.registry import HOOKS
@@ -52,10 +53,7 @@ class EMAMomentumHook(Hook):
         """Register the companions that the config leaves out."""
         for companion in (MaskLossAnnealHook, PlainCheckpointHook):
             if not any(isinstance(hook, companion) for hook in runner.hooks):
-                hook = companion()
-                runner.register_hook(hook)
-                # It is too late for the runner to call this one.
-                hook.before_run(runner)
+                runner.register_hook(companion())
 
     def before_train(self, runner: Runner) -> None:
         """Check the model and the schedule.
@@ -126,13 +124,10 @@ def _unwrap(runner: Runner) -> torch.nn.Module:
 def _check_last_batch(dataloader) -> None:
     """Refuse a last batch of one image now, not at the end of the epoch."""
     batch_size, sampler = dataloader.batch_size, dataloader.sampler
-    if batch_size is None or dataloader.drop_last:
-        return
-    try:
-        num_samples = len(sampler)
-    except TypeError:  # an infinite sampler has no last batch
-        return
-    if batch_size == 1 or num_samples % batch_size == 1:
+    num_samples = len(sampler)
+    has_rest = not (
+        dataloader.drop_last or isinstance(sampler, InfiniteSampler))
+    if batch_size == 1 or (has_rest and num_samples % batch_size == 1):
         raise ValueError(
             'mixing needs at least 2 images in a batch, but '
             f'{num_samples} images in batches of {batch_size} leave a batch '

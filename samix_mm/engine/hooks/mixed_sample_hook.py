@@ -17,7 +17,9 @@ class MixedSampleHook(Hook):
     Pictures go to the visualizer under the name ``mixed_samples``: to PNG
     files, TensorBoard or whatever backends the config has. Each pair takes
     two rows, masks and mixed images, with a column for each ratio. Drawing
-    changes neither weights nor statistics nor random numbers.
+    changes neither weights nor statistics nor random numbers. Colours are
+    right if the data preprocessor gives the model RGB images, as MMPretrain's
+    configs do.
 
     Args:
         interval (int): Draw every so many epochs, or iterations, and at the

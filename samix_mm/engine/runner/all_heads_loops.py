@@ -25,6 +25,8 @@ class _AllHeadsMixin:
             name for name in PREDICTORS
             if model.clean_head is not None or 'clean' not in name
         ]
+        # The first metric is what save_best='auto' follows.
+        heads.sort(key=lambda name: name != own)
         self.runner.call_hook(f'before_{self.stage}')
         self.runner.call_hook(f'before_{self.stage}_epoch')
         self.runner.model.eval()

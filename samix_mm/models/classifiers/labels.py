@@ -96,5 +96,10 @@ def mixed_loss(head: nn.Module, feats, label_i: Tensor, label_j: Tensor,
         for label in (label_i, label_j))  # (N, K)
     lam = lam_like(lam, onehot_i).unsqueeze(1)  # (N, 1)
     scores = lam * onehot_i + (1 - lam) * onehot_j  # (N, K)
-    samples = [DataSample().set_gt_score(score) for score in scores]
+    # Batch augmentations leave the first label in place as well, and heads
+    # with a margin read it.
+    samples = [
+        DataSample().set_gt_label(label).set_gt_score(score)
+        for label, score in zip(label_i, scores)
+    ]
     return head.loss(feats, samples)['loss']

@@ -179,7 +179,8 @@ class Mixer(MixingPolicy):
         Returns:
             Tuple[Tensor, Tensor]: The encoded features, same shapes.
         """
-        self._project_gamma()
+        if self.training and torch.is_grad_enabled():
+            self.project_gamma()
         lam = lam_like(lam, feat_i).view(-1, 1, 1, 1)  # (N, 1, 1, 1)
         gamma = self.gamma.to(feat_i.dtype)
         return (1 + gamma * lam) * feat_i, (1 + gamma * (1 - lam)) * feat_j
@@ -210,14 +211,13 @@ class Mixer(MixingPolicy):
         return F.interpolate(
             mask, size, mode='bilinear', align_corners=False)
 
-    def _project_gamma(self) -> None:
+    def project_gamma(self) -> None:
         """Put gamma back into [0, 1] after an optimizer step left it.
 
         A clamp in the graph would have no gradient outside the interval:
         the first step below 0 would be the last one.
         """
-        if self.learn_gamma and self.training and torch.is_grad_enabled():
-            self.gamma.data.clamp_(0, 1)
+        self.gamma.data.clamp_(0, 1)
 
     def extra_repr(self) -> str:
         return (f'in_channels={self.in_channels}, '

@@ -49,11 +49,11 @@ class MixingMixin:
         self.lam_adjust = lam_adjust
         self.momentum = check_unit_interval('momentum', momentum)
         self.end_momentum = check_unit_interval('end_momentum', end_momentum)
-        self.mask_loss = MODELS.build(mask_loss)
+        self.mask_loss = _build(mask_loss)
         self.mask_loss_weight = check_weight('mask_loss_weight',
                                              mask_loss_weight)
         self.tap = find_tap(online['backbone'], feature_stage)
-        self.mixer = MODELS.build(mixer or dict(type='Mixer'))
+        self.mixer = _build(mixer or dict(type='Mixer'))
         if not isinstance(self.mixer, MixingPolicy):
             raise TypeError(
                 'mixer must be a mixing policy such as '
@@ -166,3 +166,7 @@ class MixingMixin:
             momentum (float): Weight kept by it, in [0, 1].
         """
         self.momentum_net.update(self, momentum)
+
+
+def _build(part: Union[dict, nn.Module]) -> nn.Module:
+    return part if isinstance(part, nn.Module) else MODELS.build(part)

@@ -1,0 +1,72 @@
+import pytest
+
+from samix_mm.engine import MaskLossAnnealHook
+from tests.tiny import make_runner, model_cfg
+
+EMA = dict(type='EMAMomentumHook')
+ANNEAL = dict(type='MaskLossAnnealHook')
+
+
+def weights(runner):
+    log = runner.message_hub.get_scalar('train/mask_weight')
+    return log.data[0].tolist()
+
+
+@pytest.mark.parametrize('first, last', [(0.1, 0.), (0.2, 0.05), (0., 0.3)])
+def test_linear_over_all_iterations(tmp_path, first, last):
+    runner = make_runner(
+        tmp_path,
+        model=model_cfg(mask_loss_weight=first),
+        hooks=[dict(EMA), dict(ANNEAL, end_weight=last)])
+    used = []
+    mixer_losses = runner.model.mixer_losses
+
+    def recorded(*args):
+        used.append(runner.model.mask_loss_weight)
+        return mixer_losses(*args)
+
+    runner.model.mixer_losses = recorded
+    runner.train()
+    expected = [first + (last - first) * t / 6 for t in range(6)]
+    assert used == pytest.approx(expected, abs=1e-12)
+    assert weights(runner) == pytest.approx(expected, abs=1e-12)
+
+
+def test_the_paper_ends_at_zero():
+    assert MaskLossAnnealHook().end_weight == 0
+
+
+def test_weight_scales_the_logged_loss(tmp_path):
+    runner = make_runner(tmp_path, model=model_cfg(mask_loss_weight=0.))
+    runner.train()
+    losses = runner.message_hub.get_scalar('train/loss_mask').data[0]
+    assert (losses == 0).all()
+
+
+def test_model_gets_its_weight_back(tmp_path):
+    runner = make_runner(tmp_path, model=model_cfg(mask_loss_weight=0.3))
+    runner.train()
+    assert runner.model.mask_loss_weight == 0.3
+
+
+def test_resumed_run_goes_on_at_the_same_weight(tmp_path):
+    checkpoint = dict(type='CheckpointHook', interval=1)
+    hooks = dict(default_hooks=dict(checkpoint=checkpoint))
+    first = make_runner(tmp_path / 'first', max_epochs=3, **hooks)
+    first.train()
+    resumed = make_runner(
+        tmp_path / 'resumed',
+        max_epochs=3,
+        load_from=str(tmp_path / 'first' / 'epoch_1.pth'),
+        resume=True,
+        **hooks)
+    resumed.train()
+    # with those of the first epoch, which the checkpoint carries
+    assert weights(resumed) == pytest.approx(weights(first), abs=1e-12)
+    assert len(weights(resumed)) == 9
+
+
+@pytest.mark.parametrize('weight', [-0.1, float('nan'), float('inf')])
+def test_refuses_end_weight(weight):
+    with pytest.raises(ValueError, match='end_weight must be a number of 0'):
+        MaskLossAnnealHook(end_weight=weight)
