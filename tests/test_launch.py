@@ -107,8 +107,8 @@ def test_two_processes_by_path_with_the_other_switches(trained, outside):
     no_val = [option for option in QUICK if not option.startswith('val_')]
     log = mim(
         'train', 'samix_mm', trained / CONFIG, '--launcher', 'pytorch',
-        '--gpus', '2', '--work-dir', 'two', '--no-validate', '--auto-scale-lr', '--resume',
-        trained / 'epoch_1.pth', cwd=outside,
+        '--gpus', '2', '--work-dir', 'two', '--no-validate',
+        '--auto-scale-lr', '--resume', trained / 'epoch_1.pth', cwd=outside,
         options=[*no_val, 'train_cfg.max_epochs=2'])
     assert 'resumed epoch: 1' in log
     assert 'Scaling the original LR' in log
