@@ -9,6 +9,8 @@ if [ $# -lt 2 ]; then
 fi
 tools=$(cd "$(dirname "$0")" && pwd)
 
+# In a clone that is not installed, its own package.
+PYTHONPATH="$tools/..:${PYTHONPATH:-}" \
 python -m torch.distributed.run \
     --nnodes="${NNODES:-1}" \
     --node_rank="${NODE_RANK:-0}" \

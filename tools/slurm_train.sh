@@ -22,6 +22,7 @@ command=(srun -p "$1" --job-name="$2"
     ${SRUN_ARGS:-}
     python -u "$tools/train.py" "$3" --work-dir "$4" --launcher slurm "${@:5}")
 
+export PYTHONPATH="$tools/..:${PYTHONPATH:-}"
 if [ -n "${DRY_RUN:-}" ]; then
     echo "${command[*]}"
 else

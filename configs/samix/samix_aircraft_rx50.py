@@ -7,11 +7,9 @@ _base_ = './samix_aircraft_r18.py'
 
 model = dict(
     backbone=dict(
-        _delete_=True,
         type='ResNeXt',
         depth=50,
         groups=32,
         width_per_group=4,
-        init_cfg=dict(
-            type='Pretrained', checkpoint='torchvision://resnext50_32x4d')),
+        init_cfg=dict(checkpoint='torchvision://resnext50_32x4d')),
     head=dict(in_channels=2048))

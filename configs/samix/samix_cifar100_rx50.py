@@ -3,19 +3,9 @@
 #   mim train samix_mm samix_cifar100_rx50.py
 # Cost: 800 epochs of 50,000 images at 32 pixels, each step about 3 times the
 # FLOPs of vanilla training.
-_base_ = [
-    '../_base_/models/resnext50_32x4d_cifar.py',
-    '../_base_/datasets/cifar100_bs100.py',
-    '../_base_/schedules/sgd_cosine.py',
-    '../_base_/samix.py',
-]
+_base_ = './samix_cifar100_r18.py'
 
-# no dropout in the Mixer on small data sets, as the authors ran it
 model = dict(
-    type='SAMixClassifier',
-    head=dict(num_classes=100),
-    mixer=dict(type='Mixer', dropout=0.))
-
-param_scheduler = dict(T_max=800)
-train_cfg = dict(max_epochs=800)
-auto_scale_lr = dict(base_batch_size=100)
+    backbone=dict(
+        type='ResNeXt_CIFAR', depth=50, groups=32, width_per_group=4),
+    head=dict(in_channels=2048))

@@ -3,24 +3,13 @@
 #   mim train samix_mm samix_cub_rx50.py
 # Cost: 200 epochs of 5,994 images at 224 pixels, each step about 3 times the
 # FLOPs of vanilla training.
-_base_ = [
-    'mmpretrain::_base_/models/resnext50_32x4d.py',
-    '../_base_/datasets/cub_bs16_224.py',
-    '../_base_/schedules/sgd_cosine.py',
-    '../_base_/samix.py',
-]
+_base_ = './samix_cub_r18.py'
 
 model = dict(
-    type='SAMixClassifier',
     backbone=dict(
-        init_cfg=dict(type='Pretrained', checkpoint='torchvision://resnext50_32x4d')),
-    head=dict(num_classes=200))
-
-# The Mixer starts from scratch, at 0.01 (OpenMixup).
-optim_wrapper = dict(
-    optimizer=dict(lr=1e-3, weight_decay=5e-4),
-    paramwise_cfg=dict(custom_keys=dict(mixer=dict(lr_mult=10.))))
-
-param_scheduler = dict(T_max=200)
-train_cfg = dict(max_epochs=200)
-auto_scale_lr = dict(base_batch_size=16)
+        type='ResNeXt',
+        depth=50,
+        groups=32,
+        width_per_group=4,
+        init_cfg=dict(checkpoint='torchvision://resnext50_32x4d')),
+    head=dict(in_channels=2048))

@@ -3,13 +3,9 @@
 #   mim train samix_mm samix_in1k_rx101_100e.py --launcher pytorch --gpus 4
 # Cost: 100 epochs of 1.28 million images at 224 pixels, each step about
 # 3 times the FLOPs of vanilla training.
-_base_ = [
-    'mmpretrain::_base_/models/resnext101_32x4d.py',
-    'mmpretrain::_base_/datasets/imagenet_bs64.py',
-    '../_base_/schedules/sgd_cosine.py',
-    '../_base_/samix.py',
-]
+_base_ = './samix_in1k_r18_100e.py'
 
-model = dict(type='SAMixClassifier', eta=0.1)
-
-auto_scale_lr = dict(base_batch_size=256)
+model = dict(
+    backbone=dict(
+        type='ResNeXt', depth=101, groups=32, width_per_group=4),
+    head=dict(in_channels=2048))

@@ -3,14 +3,8 @@
 #   mim train samix_mm samix_inat2017_rx101.py --launcher pytorch --gpus 4
 # Cost: 100 epochs of 579,184 images at 224 pixels, each step about 3 times the
 # FLOPs of vanilla training.
-_base_ = [
-    'mmpretrain::_base_/models/resnext101_32x4d.py',
-    '../_base_/datasets/inat2017_bs64.py',
-    '../_base_/schedules/sgd_cosine.py',
-    '../_base_/samix.py',
-]
+_base_ = './samix_inat2017_r50.py'
 
 model = dict(
-    type='SAMixClassifier', eta=0.1, head=dict(num_classes=5089))
-
-auto_scale_lr = dict(base_batch_size=256)
+    backbone=dict(
+        type='ResNeXt', depth=101, groups=32, width_per_group=4))

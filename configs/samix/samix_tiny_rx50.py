@@ -4,24 +4,9 @@
 # Cost: 400 epochs of 100,000 images at 64 pixels, each step about 3 times the
 # FLOPs of vanilla training.
 # The paper does not name the stem; at 64 pixels this is CIFAR's.
-_base_ = [
-    '../_base_/models/resnext50_32x4d_cifar.py',
-    '../_base_/datasets/tiny_imagenet_bs100.py',
-    '../_base_/schedules/sgd_cosine.py',
-    '../_base_/samix.py',
-]
+_base_ = './samix_tiny_r18.py'
 
-# no dropout in the Mixer on small data sets, as the authors ran it
 model = dict(
-    type='SAMixClassifier',
-    head=dict(num_classes=200),
-    mixer=dict(type='Mixer', dropout=0.))
-
-# The Mixer's own learning rate is 0.1 (OpenMixup).
-optim_wrapper = dict(
-    optimizer=dict(lr=0.2),
-    paramwise_cfg=dict(custom_keys=dict(mixer=dict(lr_mult=0.5))))
-
-param_scheduler = dict(T_max=400)
-train_cfg = dict(max_epochs=400)
-auto_scale_lr = dict(base_batch_size=100)
+    backbone=dict(
+        type='ResNeXt_CIFAR', depth=50, groups=32, width_per_group=4),
+    head=dict(in_channels=2048))

@@ -149,3 +149,21 @@ def test_a_run_with_pictures_trains_the_same(tmp_path):
 def test_refuses(kwargs, message):
     with pytest.raises(ValueError, match=message):
         MixedSampleHook(**kwargs)
+
+
+def test_tensorboard_gets_the_pictures_as_well(tmp_path):
+    from tensorboard.backend.event_processing.event_accumulator import \
+        EventAccumulator
+    runner = make_runner(
+        tmp_path,
+        hooks=[dict(EMA), dict(type='MixedSampleHook')],
+        max_epochs=1,
+        visualizer=dict(
+            type='UniversalVisualizer',
+            vis_backends=[dict(type='TensorboardVisBackend')]))
+    runner.train()
+    runner.visualizer.close()
+    events = EventAccumulator(str(next(tmp_path.rglob('vis_data'))))
+    events.Reload()
+    assert events.Tags()['images'] == ['mixed_samples']
+    assert [event.step for event in events.Images('mixed_samples')] == [3]
