@@ -102,12 +102,9 @@ class MomentumTwin(nn.Module):
         """
         if self._scheduled:
             return
-        hub = MessageHub.get_current_instance()
-        if hub.get_info('loop_stage') != 'train':
-            return
-        # An aborted run leaves its loop stage behind: only a loop that has
+        # A finished run leaves its iteration behind: only a loop that has
         # advanced since the last step is a living one.
-        iteration = hub.get_info('iter')
+        iteration = MessageHub.get_current_instance().get_info('iter')
         if self._last_iter is not None and iteration == self._last_iter + 1:
             raise RuntimeError(
                 'the momentum network is not updated in this training; add '
