@@ -104,6 +104,16 @@ def test_published_setting(path):
         assert weights.startswith(f'torchvision://{kind.lower()}{depth}')
 
 
+def test_the_folder_of_jpegs_can_be_said_in_one_place(monkeypatch):
+    path = ROOT / 'configs/samix/samix_cifar10-jpeg-1k_r18w16.py'
+    for root in ('data/cifar10-jpeg', '/somewhere/jpegs'):
+        cfg = Config.fromfile(path)
+        for loader in ('train_dataloader', 'val_dataloader',
+                       'test_dataloader'):
+            assert cfg[loader].dataset.data_root == root
+        monkeypatch.setenv('DATA_ROOT', '/somewhere/jpegs')
+
+
 @pytest.mark.parametrize('path', CONFIGS + BASELINES, ids=name_of)
 def test_header(path):
     """A reader learns number, command and cost before the first setting."""

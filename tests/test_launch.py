@@ -131,13 +131,17 @@ def test_dist_scripts_and_amp(outside, trained):
 
 
 def test_slurm_dry_run_prints_the_srun_line(outside):
-    line = run(ROOT / 'tools/slurm_train.sh', 'gpu', 'samix', CONFIG, 'work',
-               '--amp', cwd=outside, options=None, DRY_RUN='1', GPUS='16')
+    script = ROOT / 'tools/slurm_train.sh'
+    arguments = ('gpu', 'samix', CONFIG, 'work', '--amp')
+    line = run(script, *arguments, cwd=outside, options=None, DRY_RUN='1',
+               GPUS='16')
     assert line.split()[0] == 'srun'
     for words in ('-p gpu', '--job-name=samix', '--ntasks=16',
                   '--ntasks-per-node=8', '--gres=gpu:8',
                   f'{CONFIG} --work-dir work --launcher slurm --amp'):
         assert words in line
+    assert line == run(script, '--dry-run', *arguments, cwd=outside,
+                       options=None, GPUS='16')
 
 
 def test_gridsearch_over_one_value(outside):

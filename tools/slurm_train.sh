@@ -1,8 +1,19 @@
 #!/usr/bin/env bash
 # Train with slurm:
 #   GPUS=8 tools/slurm_train.sh PARTITION JOB_NAME CONFIG WORK_DIR [arguments]
-# DRY_RUN=1 prints the srun line instead of running it.
+# DRY_RUN=1, or --dry-run among the arguments, prints the srun line instead of
+# running it.
 set -euo pipefail
+
+arguments=()
+for argument in "$@"; do
+    if [ "$argument" = --dry-run ]; then
+        DRY_RUN=1
+    else
+        arguments+=("$argument")
+    fi
+done
+set -- "${arguments[@]}"
 
 if [ $# -lt 4 ]; then
     echo "usage: $0 PARTITION JOB_NAME CONFIG WORK_DIR [arguments of train.py]" >&2

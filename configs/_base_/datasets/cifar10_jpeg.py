@@ -1,6 +1,7 @@
-# CIFAR-10 as JPEG files: {train,test}/<class>/<number>.jpg
+# CIFAR-10 as JPEG files: {train,test}/<class>/<number>.jpg, in the folder that
+# the environment variable DATA_ROOT names or in data/cifar10-jpeg.
 dataset_type = 'CustomDataset'
-data_root = 'data/cifar10-jpeg'
+data_root = '{{$DATA_ROOT:data/cifar10-jpeg}}'
 data_preprocessor = dict(
     num_classes=10,
     mean=[125.307, 122.961, 113.8575],
