@@ -168,12 +168,12 @@ def _level_taps(backbone: nn.Module) -> dict:
 
 
 def _candidates(backbone: nn.Module):
-    """Direct children and the elements of direct module lists."""
+    """Direct children, and the elements of those that are containers."""
     for name, module in backbone.named_children():
         parts = [(name, module)]
-        if isinstance(module, nn.ModuleList):
-            parts = [(f'{name}.{key}', part)
-                     for key, part in module.named_children()]
+        if isinstance(module, (nn.ModuleList, nn.Sequential)):
+            parts += [(f'{name}.{key}', part)
+                      for key, part in module.named_children()]
         for part_name, part in parts:
             if any(
                     isinstance(layer, (nn.Conv2d, nn.Linear))
@@ -182,9 +182,9 @@ def _candidates(backbone: nn.Module):
 
 
 def _probe(backbone: nn.Module) -> Tensor:
-    """A blank image, as large as the backbone may demand."""
-    first = next(layer for layer in backbone.modules()
-                 if isinstance(layer, nn.Conv2d))
-    size = 224 if hasattr(backbone, 'patch_embed') else 64
-    weight = first.weight
-    return weight.new_zeros((1, first.in_channels, size, size))
+    """A blank image, large enough for any backbone."""
+    convs = (layer for layer in backbone.modules()
+             if isinstance(layer, nn.Conv2d))
+    channels = next((conv.in_channels for conv in convs), 3)
+    weight = next(backbone.parameters())
+    return weight.new_zeros((1, channels, 224, 224))

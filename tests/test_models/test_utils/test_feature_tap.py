@@ -136,7 +136,7 @@ class Vectors(nn.Module):
 
     def __init__(self):
         super().__init__()
-        self.net = nn.Sequential(nn.Conv2d(3, 2, 1), nn.Flatten())
+        self.net = nn.Sequential(nn.Flatten(), nn.Linear(3 * 224**2, 2))
 
     def forward(self, inputs):
         return (self.net(inputs), )
