@@ -9,12 +9,19 @@ so that a config finds them by their bare names under
 Paper: `Boosting Discriminative Visual Representation Learning with
 Scenario-Agnostic Mixup <https://arxiv.org/abs/2111.15454>`_.
 """
-from .compat import allow_package_bases, require_mm_packages
+from .compat import (allow_package_bases, mend_mmselfsup,
+                     mend_negative_hue, require_mm_packages)
 
 require_mm_packages()
 allow_package_bases()
+mend_mmselfsup()
+mend_negative_hue()
 
-from . import checkpoint, datasets, engine, models, registry  # noqa: E402,F401
+from . import (checkpoint, datasets, engine, evaluation,  # noqa: E402,F401
+               models, registry)
+from .cpu_processes import allow_cpu_processes  # noqa: E402
 from .version import __version__  # noqa: E402
+
+allow_cpu_processes()
 
 __all__ = ['__version__']

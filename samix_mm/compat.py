@@ -4,7 +4,15 @@ MM packages are no hard requirements of the distribution: mmcv and mmcv-lite
 share one import name, and the ``onedl-*`` forks share all of them, so what
 counts is what can be imported.
 """
+import os.path as osp
+import sys
+from functools import partial
 from importlib import import_module
+from importlib.util import find_spec
+from types import ModuleType
+from typing import Callable, Optional
+
+import numpy as np
 
 # Import name -> (lowest version, command that mends its absence or its age).
 MM_PACKAGES = {
@@ -46,3 +54,48 @@ def allow_package_bases() -> None:
     """
     from mmengine.config.utils import MODULE2PACKAGE
     MODULE2PACKAGE.setdefault('samix_mm', 'samix_mm')
+
+
+def mend_mmselfsup() -> None:
+    """Give MMSelfSup 1.0.0 the module that its registry names but its package
+    lacks; under MMEngine 0.10 it fails at the first look-up otherwise."""
+    spec = find_spec('mmselfsup')
+    if spec is None or spec.origin is None:
+        return
+    # Looking for the submodule itself would import the package.
+    engine = osp.join(osp.dirname(spec.origin), 'engine')
+    if not any(osp.exists(osp.join(engine, name))
+               for name in ('runner', 'runner.py')):
+        name = 'mmselfsup.engine.runner'
+        sys.modules.setdefault(name, ModuleType(name))
+
+
+def mend_negative_hue() -> None:
+    """Let ``ColorJitter`` turn hues backwards under NumPy 2, as MoCo v2 does.
+
+    MMCV adds ``np.uint8`` of a negative number, which NumPy 1 wrapped around
+    and NumPy 2 refuses with an OverflowError.
+    """
+    import mmcv  # only now known to be there
+    adjust_hue = mmcv.adjust_hue
+    try:
+        adjust_hue(np.zeros((1, 1, 3), np.uint8), -0.1, backend='pillow')
+    except OverflowError:
+        mmcv.adjust_hue = partial(_adjust_hue, adjust_hue)
+
+
+def _adjust_hue(original: Callable,
+                img: np.ndarray,
+                hue_factor: float,
+                backend: Optional[str] = None) -> np.ndarray:
+    """``mmcv.adjust_hue``, with negative turns of its own for Pillow."""
+    import mmcv
+    from PIL import Image
+    backend = backend or mmcv.image.io.imread_backend
+    if backend != 'pillow' or not -0.5 <= hue_factor < 0:
+        return original(img, hue_factor, backend=backend)
+    hue, *others = Image.fromarray(img[..., ::-1]).convert('HSV').split()
+    turned = (np.asarray(hue, np.int16) + int(hue_factor * 255)) % 256
+    hue = Image.fromarray(turned.astype(np.uint8))
+    turned = Image.merge('HSV', (hue, *others)).convert('RGB')
+    return np.array(turned)[..., ::-1]

@@ -2,14 +2,13 @@
 
 The command line, its defaults and the runner stay MMPretrain's. Added are
 ``_base_ = 'samix_mm::...'`` (by importing this package before a config is
-read) and several processes without a GPU.
+read) and ``--amp`` without a GPU.
 """
 import os.path as osp
 from importlib.util import module_from_spec, spec_from_file_location
 from types import ModuleType
 
 import mmpretrain
-import torch.distributed as torch_dist
 from mmengine.config import Config
 from mmengine.device import get_device
 
@@ -27,9 +26,7 @@ def test() -> None:
 def fit_to_machine(cfg: Config) -> Config:
     """Change what only works with an accelerator, where there is none.
 
-    MMEngine selects a GPU for each process before it forms a group, and gives
-    that GPU to DDP. Without GPUs the group is formed here, with gloo, and DDP
-    gets no device; MMEngine then leaves both alone. ``--amp`` means bfloat16.
+    Memory is not pinned, and ``--amp`` means bfloat16.
 
     Args:
         cfg (Config): The config with the command line merged into it.
@@ -47,14 +44,6 @@ def fit_to_machine(cfg: Config) -> Config:
         optim_wrapper.type = 'CPUAmpOptimWrapper'
         for name in ('loss_scale', 'dtype', 'use_fsdp'):
             optim_wrapper.pop(name, None)
-    if cfg.launcher == 'pytorch':
-        if not torch_dist.is_initialized():
-            torch_dist.init_process_group('gloo')
-        wrapper = cfg.get('model_wrapper_cfg') or dict(
-            type='MMDistributedDataParallel',
-            broadcast_buffers=False,
-            find_unused_parameters=cfg.get('find_unused_parameters', False))
-        cfg.model_wrapper_cfg = dict(wrapper, device_ids=None)
     return cfg
 
 

@@ -105,6 +105,22 @@ def inaturalist2017(root: Path, num_classes: int = 5089) -> None:
                     categories=categories)))
 
 
+def stl10(root: Path) -> None:
+    """All of the published images: a few random ones, the others black."""
+    root.mkdir(parents=True)
+    rng = np.random.default_rng(0)
+    for split, number in (('train', 5_000), ('test', 8_000),
+                          ('unlabeled', 100_000)):
+        pixels = rng.integers(0, 256, (8, 3, 96, 96), dtype=np.uint8)
+        with open(root / f'{split}_X.bin', 'wb') as file:
+            file.write(pixels.tobytes())
+            # A file with a hole: its 2.8 GB take no room on the disk.
+            file.truncate(number * 3 * 96 * 96)
+        if split != 'unlabeled':
+            labels = rng.integers(1, 11, number, dtype=np.uint8)
+            (root / f'{split}_y.bin').write_bytes(labels.tobytes())
+
+
 LAYOUTS = {
     'data/cifar100': cifar100,
     'data/cifar10-jpeg': cifar10_jpeg,
@@ -113,4 +129,5 @@ LAYOUTS = {
     'data/CUB_200_2011': cub,
     'data/fgvc-aircraft-2013b': aircraft,
     'data/inaturalist2017': inaturalist2017,
+    'data/stl10_binary': stl10,
 }

@@ -1,10 +1,10 @@
 from .hooks import (EMAMomentumHook, MaskLossAnnealHook, MixedSampleHook,
-                    PlainCheckpointHook)
+                    OnlineClusterHook, PlainCheckpointHook)
 from .optim_wrappers import CPUAmpOptimWrapper
-from .runner import AllHeadsTestLoop, AllHeadsValLoop
+from .runner import AllHeadsTestLoop, AllHeadsValLoop, KNNTestLoop, KNNValLoop
 
 __all__ = [
     'AllHeadsTestLoop', 'AllHeadsValLoop', 'CPUAmpOptimWrapper',
-    'EMAMomentumHook', 'MaskLossAnnealHook', 'MixedSampleHook',
-    'PlainCheckpointHook'
+    'EMAMomentumHook', 'KNNTestLoop', 'KNNValLoop', 'MaskLossAnnealHook',
+    'MixedSampleHook', 'OnlineClusterHook', 'PlainCheckpointHook'
 ]

@@ -1,10 +1,14 @@
 from .backbones import ResNeXt_CIFAR
-from .classifiers import SAMixClassifier
-from .heads import EtaBalancedClsHead
-from .losses import EtaBalancedCrossEntropy, MaskLoss
-from .necks import Mixer, MixingPolicy
+from .classifiers import LinearProbe, SAMixClassifier
+from .heads import (ClusterHead, EtaBalancedClsHead,
+                    EtaBalancedContrastiveHead)
+from .losses import EtaBalancedCrossEntropy, EtaBalancedInfoNCE, MaskLoss
+from .necks import CutMix, Mixer, MixingPolicy, MixUp
+from .selfsup import SAMixMoCo
 
 __all__ = [
-    'EtaBalancedClsHead', 'EtaBalancedCrossEntropy', 'MaskLoss', 'Mixer',
-    'MixingPolicy', 'ResNeXt_CIFAR', 'SAMixClassifier'
+    'ClusterHead', 'CutMix', 'EtaBalancedClsHead',
+    'EtaBalancedContrastiveHead', 'EtaBalancedCrossEntropy',
+    'EtaBalancedInfoNCE', 'LinearProbe', 'MaskLoss', 'MixUp', 'Mixer',
+    'MixingPolicy', 'ResNeXt_CIFAR', 'SAMixClassifier', 'SAMixMoCo'
 ]

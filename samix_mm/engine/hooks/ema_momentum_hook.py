@@ -9,6 +9,7 @@ from mmengine.registry import HOOKS
 from mmengine.runner import Runner
 
 from .mask_loss_anneal_hook import MaskLossAnnealHook
+from .online_cluster_hook import OnlineClusterHook
 from .plain_checkpoint_hook import PlainCheckpointHook
 
 
@@ -27,8 +28,9 @@ class EMAMomentumHook(Hook):
     are accumulated.
 
     The hook is all that a config needs besides the algorithm: a
-    :class:`MaskLossAnnealHook` and a :class:`PlainCheckpointHook` are
-    registered with their defaults where the config has none.
+    :class:`MaskLossAnnealHook`, a :class:`PlainCheckpointHook` and, for an
+    algorithm with clusters, an :class:`OnlineClusterHook` are registered with
+    their defaults where the config has none.
 
     Args:
         warmup_iters (int): During the first so many iterations :math:`m_t` is
@@ -51,7 +53,10 @@ class EMAMomentumHook(Hook):
 
     def before_run(self, runner: Runner) -> None:
         """Register the companions that the config leaves out."""
-        for companion in (MaskLossAnnealHook, PlainCheckpointHook):
+        companions = [MaskLossAnnealHook, PlainCheckpointHook]
+        if getattr(_unwrap(runner), 'clusters', None) is not None:
+            companions.append(OnlineClusterHook)
+        for companion in companions:
             if not any(isinstance(hook, companion) for hook in runner.hooks):
                 runner.register_hook(companion())
 

@@ -172,12 +172,12 @@ class SAMixClassifier(MixingMixin, ImageClassifier):
 
         feats = self.momentum_features(inputs)  # (N, C, h, w)
         mask_k = self.make_masks(inputs, feats, pair_k)  # (N, 1, H, W)
-        mask_q = self.online_masks(inputs, feats, pair_q)  # (N, 1, H, W)
+        # (N, 1, H, W)
+        mask_q, pair_q = self.online_masks(inputs, feats, pair_q)
 
         losses = self.clean_losses(inputs, data_samples)
         losses.update(self.online_losses(inputs, mask_q, labels, pair_q))
         losses.update(self.mixer_losses(inputs, mask_k, labels, pair_k))
-        losses.update(self.mask_log_vars(mask_k, pair_k))
         losses.update(self.mixer.log_vars())
         return losses
 
@@ -229,8 +229,11 @@ class SAMixClassifier(MixingMixin, ImageClassifier):
             pair (Pair): Ratios and partners.
 
         Returns:
-            Dict[str, Tensor]: ``loss_mixer`` and ``loss_mask``.
+            Dict[str, Tensor]: ``loss_mixer``, ``loss_mask`` and
+            :meth:`mask_log_vars`; empty for a policy that does not learn.
         """
+        if not self.mixer.learnable:
+            return {}
         mixed = blend(inputs, mask, pair.index)  # (N, 3, H, W)
         twin = self.momentum_net
         cls_score = twin.head(_features(twin, mixed))  # (N, K)
@@ -238,7 +241,8 @@ class SAMixClassifier(MixingMixin, ImageClassifier):
                                pair.lam)
         return dict(
             loss_mixer=self.mixer_weight * loss,
-            loss_mask=self.mask_loss_weight * self.mask_loss(mask, pair.lam))
+            loss_mask=self.mask_loss_weight * self.mask_loss(mask, pair.lam),
+            **self.mask_log_vars(mask, pair))
 
     def predict(self,
                 inputs: Tensor,

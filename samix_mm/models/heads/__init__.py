@@ -1,3 +1,5 @@
+from .cluster_head import ClusterHead
 from .eta_balanced_cls_head import EtaBalancedClsHead
+from .eta_balanced_contrastive_head import EtaBalancedContrastiveHead
 
-__all__ = ['EtaBalancedClsHead']
+__all__ = ['ClusterHead', 'EtaBalancedClsHead', 'EtaBalancedContrastiveHead']

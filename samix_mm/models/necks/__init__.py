@@ -1,4 +1,6 @@
+from .cutmix import CutMix
 from .mixer import Mixer
 from .mixing_policy import MixingPolicy
+from .mixup import MixUp
 
-__all__ = ['Mixer', 'MixingPolicy']
+__all__ = ['CutMix', 'MixUp', 'Mixer', 'MixingPolicy']

@@ -12,7 +12,18 @@ class MixingPolicy(BaseModule):
 
     A new policy is a subclass with a :meth:`forward`; algorithms ask for
     nothing else.
+
+    Attributes:
+        needs_features (bool): Whether the policy works on momentum features.
+            One that does not gets the images in their place, and costs no
+            pass of the momentum network.
+        learnable (bool): Whether it has something to learn. Masks of one that
+            has not are taken as they are, and labels follow the share which
+            they show.
     """
+
+    needs_features: bool = True
+    learnable: bool = True
 
     @abstractmethod
     def forward(self, feat_i: Tensor, feat_j: Tensor, lam: Lam,
@@ -21,7 +32,7 @@ class MixingPolicy(BaseModule):
 
         Args:
             feat_i (Tensor): Momentum features of the first images, shape
-                (N, C, h, w).
+                (N, C, h, w); without ``needs_features`` the images.
             feat_j (Tensor): Momentum features of their partners, same shape.
             lam (float | Tensor): Share of the first image in [0, 1], one
                 number or shape (N, ).

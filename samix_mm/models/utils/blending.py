@@ -1,11 +1,16 @@
 """Operations on masks, shared by supervised and self-supervised mixing."""
+from typing import Optional
+
 import torch
 from torch import Tensor
 
 from .lam import Lam, lam_like
 
 
-def blend(inputs: Tensor, mask: Tensor, index: Tensor) -> Tensor:
+def blend(inputs: Tensor,
+          mask: Tensor,
+          index: Tensor,
+          partners: Optional[Tensor] = None) -> Tensor:
     r"""Mix each image with its partner pixel by pixel (Sec. 2.2).
 
     .. math::
@@ -16,12 +21,16 @@ def blend(inputs: Tensor, mask: Tensor, index: Tensor) -> Tensor:
         mask (Tensor): Share of the first image at each pixel, shape
             (N, 1, H, W), in [0, 1].
         index (Tensor): Partner of each image, shape (N, ).
+        partners (Tensor, optional): Images that the partners are taken from,
+            same shape as ``inputs``: another view of them, say. None means
+            ``inputs``. Defaults to None.
 
     Returns:
         Tensor: Mixed images with shape (N, C, H, W), in the type of
         ``inputs``.
     """
-    return torch.lerp(inputs[index], inputs, mask.to(inputs.dtype))
+    partners = inputs if partners is None else partners
+    return torch.lerp(partners[index], inputs, mask.to(inputs.dtype))
 
 
 def adjust_mask(mask: Tensor, lam: Lam) -> Tensor:

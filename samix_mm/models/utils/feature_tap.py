@@ -5,7 +5,8 @@ The map is taken with a forward hook instead of one more of the backbone's
 each of these, which would change parameters and checkpoint keys. The hook
 also ends the forward pass there.
 """
-from typing import List, NamedTuple, NoReturn, Optional, Tuple
+from contextlib import contextmanager
+from typing import Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 import torch
 import torch.nn as nn
@@ -78,29 +79,79 @@ def forward_to_tap(backbone: nn.Module, tap: Tap, inputs: Tensor) -> Tensor:
     Returns:
         Tensor: The feature map with shape (N, C, h, w).
     """
+    return _run(backbone, tap, inputs, to_the_end=False)[1]
+
+
+def forward_with_tap(backbone: nn.Module, tap: Tap,
+                     inputs: Tensor) -> Tuple[Sequence[Tensor], Tensor]:
+    """Run a backbone to its end and take the map at the tap on the way.
+
+    Args:
+        backbone (nn.Module): The backbone the tap was found in, or a copy.
+        tap (Tap): Where the map is taken.
+        inputs (Tensor): Images with shape (N, 3, H, W).
+
+    Returns:
+        Tuple[Sequence[Tensor], Tensor]: The backbone's output and the feature
+        map with shape (N, C, h, w).
+    """
+    return _run(backbone, tap, inputs, to_the_end=True)
+
+
+@torch.no_grad()
+def output_channels(backbone: nn.Module) -> int:
+    """Find the channels of a backbone's last output by a forward pass.
+
+    Args:
+        backbone (nn.Module): A backbone of MMPretrain.
+
+    Returns:
+        int: The channels.
+    """
+    with _eval_mode(backbone):
+        outputs = backbone(_probe(backbone))
+    return (outputs if isinstance(outputs, Tensor) else outputs[-1]).size(1)
+
+
+def _run(backbone: nn.Module, tap: Tap, inputs: Tensor,
+         to_the_end: bool) -> tuple:
+    """The backbone's output, None unless ``to_the_end``, and the map."""
     reached = []
     grid: List[Tuple[int, int]] = []
 
-    def stop(module, args, output) -> NoReturn:
+    def take(module, args, output) -> None:
         reached.append(output)
-        raise _TapReached
+        if not to_the_end:
+            raise _TapReached
 
-    handles = [backbone.get_submodule(tap.name).register_forward_hook(stop)]
+    handles = [backbone.get_submodule(tap.name).register_forward_hook(take)]
     if _is_plain_transformer(backbone):
         handles.append(
             backbone.patch_embed.register_forward_hook(
                 lambda module, args, output: grid.append(output[1])))
+    outputs = None
     try:
-        backbone(inputs)
+        outputs = backbone(inputs)
     except _TapReached:
         pass
     finally:
         for handle in handles:
             handle.remove()
-    output = reached[0]
+    feat = reached[0]
     if grid:
-        output = output[:, backbone.num_extra_tokens:], grid[0]
-    return _as_map(output)
+        feat = feat[:, backbone.num_extra_tokens:], grid[0]
+    return outputs, _as_map(feat)
+
+
+@contextmanager
+def _eval_mode(module: nn.Module) -> Iterator[None]:
+    modes = {part: part.training for part in module.modules()}
+    module.eval()
+    try:
+        yield
+    finally:
+        for part, mode in modes.items():
+            part.training = mode
 
 
 def _is_plain_transformer(backbone: nn.Module) -> bool:
@@ -145,15 +196,12 @@ def _level_taps(backbone: nn.Module) -> dict:
         module.register_forward_hook(watch(name))
         for name, module in _candidates(backbone)
     ]
-    modes = {module: module.training for module in backbone.modules()}
-    backbone.eval()
     try:
-        backbone(_probe(backbone))
+        with _eval_mode(backbone):
+            backbone(_probe(backbone))
     finally:
         for handle in handles:
             handle.remove()
-        for module, mode in modes.items():
-            module.training = mode
     if not seen:
         raise ValueError(f'{type(backbone).__name__} puts out no feature map '
                          'that the Mixer could use; choose a backbone with '

@@ -1,4 +1,4 @@
-from typing import Dict, Optional, Union
+from typing import Dict, Optional, Tuple, Union
 
 import torch
 from mmengine.registry import MODELS
@@ -52,13 +52,15 @@ class MixingMixin:
         self.mask_loss = _build(mask_loss)
         self.mask_loss_weight = check_weight('mask_loss_weight',
                                              mask_loss_weight)
-        self.tap = find_tap(online['backbone'], feature_stage)
         self.mixer = _build(mixer or dict(type='Mixer'))
         if not isinstance(self.mixer, MixingPolicy):
             raise TypeError(
                 'mixer must be a mixing policy such as '
                 f"dict(type='Mixer'), got {type(self.mixer).__name__}")
-        self.mixer.set_in_channels(self.tap.channels)
+        self.tap = None
+        if self.mixer.needs_features:
+            self.tap = find_tap(online['backbone'], feature_stage)
+            self.mixer.set_in_channels(self.tap.channels)
         self.pairs = PairStream(alpha, lam_per_sample)
         self.momentum_net = MomentumTwin(**online)
         self.momentum_net.follow_on_load(self, prefix='momentum_net.')
@@ -101,44 +103,66 @@ class MixingMixin:
             inputs (Tensor): Images with shape (N, 3, H, W).
 
         Returns:
-            Tensor: The momentum network's map, shape (N, C, h, w).
+            Tensor: The momentum network's map, shape (N, C, h, w); the
+            images themselves for a policy without need of features.
         """
+        if self.tap is None:
+            return inputs
         return forward_to_tap(self.momentum_net.backbone, self.tap, inputs)
 
-    def make_masks(self, inputs: Tensor, feats: Tensor, pair: Pair) -> Tensor:
+    def make_masks(self,
+                   inputs: Tensor,
+                   feats: Tensor,
+                   pair: Pair,
+                   partner_feats: Optional[Tensor] = None) -> Tensor:
         """Step 2: the Mixer's masks, as it makes them.
 
         Args:
             inputs (Tensor): Images with shape (N, 3, H, W).
             feats (Tensor): Their :meth:`momentum_features`, (N, C, h, w).
             pair (Pair): Ratios and partners.
+            partner_feats (Tensor, optional): Features that the partners' are
+                taken from, same shape. None means ``feats``. Defaults to
+                None.
 
         Returns:
             Tensor: The share of the first image, shape (N, 1, H, W).
         """
-        return self.mixer(feats, feats[pair.index], pair.lam,
+        partner_feats = feats if partner_feats is None else partner_feats
+        return self.mixer(feats, partner_feats[pair.index], pair.lam,
                           tuple(inputs.shape[2:]))
 
     @torch.no_grad()
-    def online_masks(self, inputs: Tensor, feats: Tensor,
-                     pair: Pair) -> Tensor:
+    def online_masks(
+            self,
+            inputs: Tensor,
+            feats: Tensor,
+            pair: Pair,
+            partner_feats: Optional[Tensor] = None) -> Tuple[Tensor, Pair]:
         """Step 2: the masks of the online network's images, without
         gradient, adjusted; those of plain MixUp for extreme ratios.
+
+        The masks of a policy that does not learn are left as they are, and
+        the ratios become what they show, as in CutMix.
 
         Args:
             inputs (Tensor): Images with shape (N, 3, H, W).
             feats (Tensor): Their :meth:`momentum_features`, (N, C, h, w).
             pair (Pair): Ratios and partners.
+            partner_feats (Tensor, optional): As in :meth:`make_masks`.
 
         Returns:
-            Tensor: The share of the first image, shape (N, 1, H, W).
+            Tuple[Tensor, Pair]: The share of the first image, shape
+            (N, 1, H, W), and the partners with the ratios of the labels.
         """
-        mask = self.make_masks(inputs, feats, pair)
+        mask = self.make_masks(inputs, feats, pair, partner_feats)
+        if not self.mixer.learnable:
+            return mask, pair._replace(lam=mask.mean(dim=(1, 2, 3)))
         if self.lam_adjust:
             mask = adjust_mask(mask, pair.lam)
         lam = lam_like(pair.lam, mask).view(-1, 1, 1, 1)  # (N, 1, 1, 1)
         extreme = (lam < self.lam_margin) | (lam > 1 - self.lam_margin)
-        return torch.where(extreme, lam, mask)
+        return torch.where(extreme, lam, mask), pair
 
     @staticmethod
     @torch.no_grad()

@@ -63,7 +63,7 @@ def test_leaves_torchs_random_state_alone():
 
 
 def test_ranks_differ(monkeypatch):
-    path = 'samix_mm.models.utils.pair_stream.get_rank'
+    path = 'samix_mm.models.utils.random_stream.get_rank'
     streams = []
     for rank in (0, 1, 0):
         monkeypatch.setattr(path, lambda rank=rank: rank)

@@ -1,0 +1,139 @@
+from typing import Optional
+
+import numpy as np
+import torch
+from mmengine.dist import broadcast, is_main_process
+from mmengine.hooks import Hook
+from mmengine.logging import print_log
+from mmengine.model import is_model_wrapper
+from mmengine.registry import HOOKS
+from mmengine.runner import Runner
+from torch.nn import Module
+from torch.utils.data import Dataset
+
+from ...models.utils.online_clusters import OnlineClusters
+from .feature_pass import all_features
+
+
+@HOOKS.register_module()
+class OnlineClusterHook(Hook):
+    """Start the clusters of an algorithm before training and refresh them.
+
+    The algorithm updates its :class:`OnlineClusters` itself, batch by batch.
+    Before the first training the hook lets it compute the features of the
+    whole data set, by :func:`all_features`, and clusters them; a resumed run
+    has its memory from the checkpoint.
+
+    Args:
+        refresh_interval (int): Refresh centroids and repair small clusters
+            every so many iterations. Defaults to 10, as in ODC.
+        nmi_interval (int): Every so many epochs, compare the clusters with
+            the true labels, if the data set has them: the normalised mutual
+            information is logged, as ``cluster_nmi`` in the lines of the
+            following iterations. 0 means never. Defaults to 1.
+
+    Raises:
+        ValueError: If ``refresh_interval`` is below 1 or ``nmi_interval``
+            below 0.
+    """
+
+    priority = 'NORMAL'
+
+    def __init__(self,
+                 refresh_interval: int = 10,
+                 nmi_interval: int = 1) -> None:
+        if refresh_interval < 1:
+            raise ValueError('refresh_interval must be 1 or more, got '
+                             f'{refresh_interval}')
+        if nmi_interval < 0:
+            raise ValueError('nmi_interval must be 1 or more, or 0 for '
+                             f'never, got {nmi_interval}')
+        self.refresh_interval = refresh_interval
+        self.nmi_interval = nmi_interval
+        self._true_labels: Optional[np.ndarray] = None
+
+    def before_train(self, runner: Runner) -> None:
+        """Cluster the data set, unless a checkpoint has brought clusters.
+
+        Raises:
+            TypeError: If the model has no clusters.
+            ValueError: If there are more clusters than images, images do not
+                have numbers of their own, or the checkpoint's clusters are
+                of another number of images.
+        """
+        model = _unwrap(runner)
+        clusters = _clusters(model)
+        dataset = runner.train_dataloader.dataset
+        if not clusters.started:
+            seed = _shared_seed(runner)
+            feats = all_features(model, runner.train_dataloader, seed)
+            clusters.start(feats, seed=seed)
+        elif len(clusters.labels) != len(dataset):
+            raise ValueError(
+                f'the checkpoint has clusters of {len(clusters.labels)} '
+                f'images, but the training data set has {len(dataset)}; to '
+                'start from its weights with other data, remove the '
+                "'clusters.' entries from its state_dict")
+        if self.nmi_interval > 0 and is_main_process():
+            self._true_labels = true_labels(dataset)
+
+    def after_train_iter(self,
+                         runner: Runner,
+                         batch_idx: int,
+                         data_batch: Optional[dict] = None,
+                         outputs: Optional[dict] = None) -> None:
+        """Refresh the clusters, if it is their turn."""
+        if self.every_n_train_iters(runner, self.refresh_interval):
+            _clusters(_unwrap(runner)).refresh()
+
+    def after_train_epoch(self, runner: Runner) -> None:
+        """Compare the clusters with the true labels."""
+        if (self._true_labels is not None
+                and self.every_n_epochs(runner, self.nmi_interval)):
+            nmi = _clusters(_unwrap(runner)).nmi(self._true_labels)
+            runner.message_hub.update_scalar('train/cluster_nmi', nmi)
+            # LoggerHook shows the value in the next epoch, if there is one
+            print_log(
+                f'Epoch(train) [{runner.epoch + 1}]  cluster_nmi: {nmi:.4f}',
+                logger='current')
+
+
+def true_labels(dataset: Dataset) -> Optional[np.ndarray]:
+    """The labels of a data set, if it has one for each image.
+
+    Args:
+        dataset (Dataset): Any data set.
+
+    Returns:
+        np.ndarray, optional: Whole numbers with shape (n, ), or None.
+    """
+    try:
+        labels = np.asarray(dataset.get_gt_labels())
+    except (AttributeError, KeyError, NotImplementedError, TypeError,
+            ValueError):
+        # data sets say in different ways that they have no labels, or several
+        return None
+    known = labels.shape == (len(dataset), ) and labels.dtype.kind in 'iu'
+    return labels if known else None
+
+
+def _shared_seed(runner: Runner) -> int:
+    # randomness.diff_rank_seed gives each process another one
+    seed = torch.tensor(runner.seed)
+    broadcast(seed)
+    return seed.item()
+
+
+def _unwrap(runner: Runner) -> Module:
+    model = runner.model
+    return model.module if is_model_wrapper(model) else model
+
+
+def _clusters(model: Module) -> OnlineClusters:
+    clusters = getattr(model, 'clusters', None)
+    if clusters is None:
+        raise TypeError(
+            'OnlineClusterHook needs an algorithm with clusters, got '
+            f"{type(model).__name__} without; write variant='cluster' in the "
+            'algorithm of the config or remove the hook')
+    return clusters

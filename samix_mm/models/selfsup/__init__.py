@@ -1,0 +1,3 @@
+from .samix_moco import SAMixMoCo
+
+__all__ = ['SAMixMoCo']

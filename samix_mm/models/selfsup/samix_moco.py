@@ -1,0 +1,376 @@
+from typing import Dict, List, Optional, Union
+
+import torch.nn.functional as F
+from mmengine.registry import MODELS
+from mmpretrain.models import BaseSelfSupervisor
+from torch import Tensor, nn, no_grad
+
+from ..heads.cluster_head import ClusterHead
+from ..losses.eta_balanced_cross_entropy import EtaBalancedCrossEntropy
+from ..losses.eta_balanced_info_nce import EtaBalancedInfoNCE
+from ..utils.blending import blend
+from ..utils.feature_tap import forward_with_tap, output_channels
+from ..utils.key_queue import enqueue, random_queue
+from ..utils.mixing_mixin import MixingMixin
+from ..utils.online_clusters import OnlineClusters
+from ..utils.pair_stream import Pair
+from ..utils.sample_index import sample_indices
+from ..utils.validation import check_choice, check_weight
+from .contrast import contrast_clean, contrast_mixed, kept_weight
+from .views import (BatchShuffle, View, match_views, pool, similarity,
+                    two_views)
+
+#: What trains the Mixer: SAMix-I and SAMix-C.
+VARIANTS = ('infonce', 'cluster')
+
+
+@MODELS.register_module()
+class SAMixMoCo(MixingMixin, BaseSelfSupervisor):
+    r"""SAMix for self-supervised learning on MoCo v2 (Secs. 3.1, 3.2, A.1.3).
+
+    In a stock MoCo v2 config of MMPretrain (or MMSelfSup) nothing but
+    ``type`` need be changed. Who trains whom:
+
+    - the online network (``backbone``, ``neck``) learns from clean images
+      with MoCo's InfoNCE, and from mixed ones with the mixup InfoNCE, whose
+      denominator has both positives;
+    - the Mixer learns from its own mixed images, through the frozen momentum
+      network: in SAMix-I ('infonce') with the :math:`\eta`-balanced InfoNCE,
+      in SAMix-C ('cluster') with the :math:`\eta`-balanced cross-entropy of a
+      cluster head whose labels are found by online clustering;
+    - the cluster head learns from clean momentum features alone;
+    - the momentum network (``momentum_net``) follows the online one. That
+      needs :class:`~samix_mm.engine.EMAMomentumHook` in the config.
+
+    An image is mixed from a first image of view q and a partner of view k;
+    its positives are the momentum embeddings of the other view of each.
+
+    Args:
+        backbone (dict): Config of the backbone.
+        neck (dict): Config of the projector.
+        head (dict): Config of a contrastive head. Its ``temperature`` is that
+            of all losses; one with ``loss_mix`` trains with that on mixed
+            images.
+        queue_len (int): Number of negative keys. Defaults to 65536.
+        feat_dim (int): Length of an embedding. Defaults to 128.
+        momentum (float): First weight *kept* by the momentum network at an
+            update, in [0, 1], which is the paper's and MMSelfSup's
+            convention. MMPretrain's ``MoCo`` means the weight of the online
+            network: a number above 0 and below 0.5 can only be meant so, and
+            is read as ``1 - momentum``. Defaults to 0.999.
+        mixer (dict, optional): Config of the mixing policy. None means
+            ``dict(type='Mixer')``. Defaults to None.
+        variant (str): 'infonce' or 'cluster'. Defaults to 'infonce'.
+        num_clusters (int): Number of clusters C. Defaults to 200.
+        clusters (dict, optional): Other arguments of
+            :class:`~samix_mm.models.utils.OnlineClusters`. Defaults to None.
+        cross_view (bool): False matches mixed images with the view they are
+            made of, which degenerates (Fig. 3b). Defaults to True.
+        alpha (float): Ratios are drawn from Beta(alpha, alpha). Defaults to
+            2.0.
+        feature_stage (int, optional): As in
+            :class:`~samix_mm.models.SAMixClassifier`. Defaults to None.
+        eta (float): Weight of the global term in the Mixer's loss, in
+            [0, 1]. Defaults to 0.5.
+        end_momentum (float): Last weight kept by the momentum network,
+            reached on a half cosine. Defaults to 1.0.
+        lam_margin (float): Online images use plain MixUp for ratios outside
+            [lam_margin, 1 - lam_margin]. Defaults to 0.08.
+        lam_per_sample (bool): Whether to draw a ratio for each sample instead
+            of one for the batch. Defaults to False.
+        lam_adjust (bool): Whether the online images' masks are adjusted to
+            have the ratio as their mean. Defaults to True.
+        nce_weight (float): Weight of the loss on clean images. Defaults to
+            1.0.
+        mix_weight (float): Weight of the loss on mixed images. Defaults to
+            1.0.
+        mixer_weight (float): Weight of the Mixer's loss. Defaults to 1.0.
+        mask_loss_weight (float): First weight of the mask loss,
+            :math:`\beta`. Defaults to 0.1.
+        mask_loss (dict): Config of the mask loss. Defaults to
+            ``dict(type='MaskLoss')``.
+        pretrained (str, optional): As in ``MoCo``.
+        data_preprocessor (dict, optional): As in ``MoCo``.
+        init_cfg (dict, optional): As in ``MoCo``.
+
+    Raises:
+        TypeError: If ``mixer`` is no mixing policy.
+        ValueError: If an argument is out of its range; the message says what
+            is allowed.
+    """
+
+    def __init__(self,
+                 backbone: dict,
+                 neck: dict,
+                 head: dict,
+                 queue_len: int = 65536,
+                 feat_dim: int = 128,
+                 momentum: float = 0.999,
+                 mixer: Optional[Union[dict, nn.Module]] = None,
+                 variant: str = 'infonce',
+                 num_clusters: int = 200,
+                 clusters: Optional[dict] = None,
+                 cross_view: bool = True,
+                 alpha: float = 2.0,
+                 feature_stage: Optional[int] = None,
+                 eta: float = 0.5,
+                 end_momentum: float = 1.0,
+                 lam_margin: float = 0.08,
+                 lam_per_sample: bool = False,
+                 lam_adjust: bool = True,
+                 nce_weight: float = 1.0,
+                 mix_weight: float = 1.0,
+                 mixer_weight: float = 1.0,
+                 mask_loss_weight: float = 0.1,
+                 mask_loss: Union[dict, nn.Module] = dict(type='MaskLoss'),
+                 pretrained: Optional[str] = None,
+                 data_preprocessor: Optional[dict] = None,
+                 init_cfg: Optional[Union[List[dict], dict]] = None) -> None:
+        super().__init__(
+            backbone=backbone,
+            neck=neck,
+            head=head,
+            pretrained=pretrained,
+            data_preprocessor=data_preprocessor,
+            init_cfg=init_cfg)
+        if queue_len < 1:
+            raise ValueError(f'queue_len must be 1 or more, got {queue_len}')
+        self.variant = check_choice('variant', VARIANTS, variant)
+        self.cross_view = cross_view
+        self.nce_weight = check_weight('nce_weight', nce_weight)
+        self.mix_weight = check_weight('mix_weight', mix_weight)
+        self.mixer_weight = check_weight('mixer_weight', mixer_weight)
+        self.init_mixing(
+            online=dict(backbone=self.backbone, neck=self.neck),
+            mixer=mixer,
+            feature_stage=feature_stage,
+            alpha=alpha,
+            lam_per_sample=lam_per_sample,
+            lam_margin=lam_margin,
+            lam_adjust=lam_adjust,
+            momentum=kept_weight(momentum),
+            end_momentum=end_momentum,
+            mask_loss=mask_loss,
+            mask_loss_weight=mask_loss_weight)
+        self.register_buffer('queue', random_queue(feat_dim, queue_len))
+        self.register_buffer('queue_ptr', self.queue.new_zeros(1).long())
+        self.clusters = self.cluster_head = None
+        if variant == 'cluster':
+            if not self.mixer.learnable:
+                raise ValueError(
+                    "variant='cluster' trains the mixing policy, but "
+                    f'{type(self.mixer).__name__} has nothing to learn; leave '
+                    "out 'variant' or write mixer=dict(type='Mixer')")
+            self.clusters = OnlineClusters(num_clusters, feat_dim,
+                                           **(clusters or {}))
+            self.cluster_head = ClusterHead(
+                output_channels(self.backbone), num_clusters)
+            self.mixer_loss = EtaBalancedCrossEntropy(eta)
+        else:
+            self.mixer_loss = EtaBalancedInfoNCE(eta, self.head.temperature)
+
+    def loss(self, inputs: List[Tensor], data_samples: list,
+             **kwargs) -> Dict[str, Tensor]:
+        """One training step (Secs. 3.1, A.1.3): all losses for one backward
+        pass. The momentum update follows the optimizer's step.
+
+        Args:
+            inputs (List[Tensor]): Two views with shape (N, 3, H, W), N >= 2.
+            data_samples (List[DataSample]): Their ``sample_idx`` are used by
+                the variant 'cluster'.
+
+        Returns:
+            Dict[str, Tensor]: Scalars by name: ``loss_nce``, ``loss_mix``,
+            ``loss_mixer``, ``loss_mask`` and, for 'cluster',
+            ``loss_cluster``, weighted; and for the log ``lam_gap``,
+            ``mask_std``, the policy's own and the clusters'.
+        """
+        inputs_q, inputs_k = two_views(inputs)  # (N, 3, H, W)
+        pair_k = self.draw_pair(inputs_q)
+        pair_q = self.draw_pair(inputs_q)
+        # The keys of this batch join the queue before the backward pass.
+        negatives = self.queue.clone()  # (feat_dim, K)
+
+        view_q = self.momentum_view(inputs_q)
+        view_k = self.momentum_view(inputs_k)
+        first, second = match_views(view_q, view_k, self.cross_view)
+        mask_k = self.make_masks(first.inputs, first.feats, pair_k,
+                                 second.feats)  # (N, 1, H, W)
+        mask_q, pair_q = self.online_masks(first.inputs, first.feats, pair_q,
+                                           second.feats)  # (N, 1, H, W)
+
+        losses = self.clean_losses(inputs_q, view_k.keys, negatives)
+        losses.update(
+            self.online_losses(first, second, mask_q, pair_q, negatives))
+        if self.clusters is None:
+            losses.update(
+                self.mixer_losses(first, second, mask_k, pair_k, negatives))
+        else:
+            index = sample_indices(data_samples)  # (N, )
+            losses.update(
+                self.cluster_losses(first, second, mask_k, pair_k, index))
+            losses.update(self.update_clusters(view_k.keys, index))
+        enqueue(self.queue, self.queue_ptr, view_k.keys)
+        losses.update(self.mixer.log_vars())
+        return losses
+
+    @no_grad()
+    def momentum_view(self, inputs: Tensor) -> View:
+        """Step 1: what the momentum network makes of a view.
+
+        Args:
+            inputs (Tensor): Images with shape (N, 3, H, W).
+
+        Returns:
+            View: The images with their features and keys.
+        """
+        batch = BatchShuffle()
+        shuffled = batch.shuffle(inputs)
+        if self.tap is None:
+            feats, outputs = inputs, self.momentum_net.backbone(shuffled)
+        else:
+            outputs, feats = forward_with_tap(self.momentum_net.backbone,
+                                              self.tap, shuffled)
+            feats = batch.restore(feats)  # (N, C, h, w)
+        pooled = batch.restore(pool(outputs))  # (N, C_out)
+        keys = self.momentum_net.neck(outputs)[0]
+        keys = batch.restore(F.normalize(keys, dim=1))  # (N, feat_dim)
+        return View(inputs, feats, pooled, keys)
+
+    def clean_losses(self, inputs: Tensor, keys: Tensor,
+                     negatives: Tensor) -> Dict[str, Tensor]:
+        """Step 3: the online network on clean images (Eq. 2).
+
+        Args:
+            inputs (Tensor): View q with shape (N, 3, H, W).
+            keys (Tensor): Keys of view k, (N, feat_dim).
+            negatives (Tensor): The queue, (feat_dim, K).
+
+        Returns:
+            Dict[str, Tensor]: ``loss_nce``; empty with ``nce_weight=0``.
+        """
+        if not self.nce_weight:
+            return {}
+        queries = _embed(self, inputs)  # (N, feat_dim)
+        loss = contrast_clean(self.head, similarity(queries, keys),
+                              queries @ negatives)
+        return dict(loss_nce=self.nce_weight * loss)
+
+    def online_losses(self, first: View, second: View, mask: Tensor,
+                      pair: Pair, negatives: Tensor) -> Dict[str, Tensor]:
+        """Step 3: the online network on its mixed images (Eqs. 4 and 10).
+
+        Args:
+            first (View): First images, with the keys that are their
+                positives.
+            second (View): Where partners come from, with theirs.
+            mask (Tensor): The :meth:`online_masks`, (N, 1, H, W).
+            pair (Pair): Ratios and partners.
+            negatives (Tensor): The queue, (feat_dim, K).
+
+        Returns:
+            Dict[str, Tensor]: ``loss_mix``; empty with ``mix_weight=0``.
+        """
+        if not self.mix_weight:
+            return {}
+        mixed = blend(first.inputs, mask, pair.index, second.inputs)
+        queries = _embed(self, mixed)  # (N, feat_dim)
+        loss = contrast_mixed(self.head,
+                              *_similarities(queries, first, second, pair),
+                              queries @ negatives, pair.lam)
+        return dict(loss_mix=self.mix_weight * loss)
+
+    def mixer_losses(self, first: View, second: View, mask: Tensor, pair: Pair,
+                     negatives: Tensor) -> Dict[str, Tensor]:
+        """Step 3: SAMix-I's Mixer, through the momentum network (Eq. 11).
+
+        Args:
+            first (View): As in :meth:`online_losses`.
+            second (View): As in :meth:`online_losses`.
+            mask (Tensor): The :meth:`make_masks`, (N, 1, H, W).
+            pair (Pair): Ratios and partners.
+            negatives (Tensor): The queue, (feat_dim, K).
+
+        Returns:
+            Dict[str, Tensor]: ``loss_mixer``, ``loss_mask`` and
+            :meth:`mask_log_vars`; empty for a policy that does not learn.
+        """
+        if not self.mixer.learnable:
+            return {}
+        mixed = blend(first.inputs, mask, pair.index, second.inputs)
+        queries = _embed(self.momentum_net, mixed)  # (N, feat_dim)
+        loss = self.mixer_loss(*_similarities(queries, first, second, pair),
+                               queries @ negatives, pair.lam)
+        return self._with_mask_losses(loss, mask, pair)
+
+    def cluster_losses(self, first: View, second: View, mask: Tensor,
+                       pair: Pair, index: Tensor) -> Dict[str, Tensor]:
+        """Step 3: SAMix-C's Mixer, through momentum network and cluster head,
+        and the head itself on clean momentum features.
+
+        Args:
+            first (View): As in :meth:`online_losses`.
+            second (View): As in :meth:`online_losses`.
+            mask (Tensor): The :meth:`make_masks`, (N, 1, H, W).
+            pair (Pair): Ratios and partners.
+            index (Tensor): The images' numbers in the data set, (N, ).
+
+        Returns:
+            Dict[str, Tensor]: ``loss_cluster``, ``loss_mixer``, ``loss_mask``
+            and :meth:`mask_log_vars`.
+        """
+        labels = self.clusters.labels_of(index)  # (N, )
+        mixed = blend(first.inputs, mask, pair.index, second.inputs)
+        pooled = pool(self.momentum_net.backbone(mixed))  # (N, C_out)
+        loss = self.mixer_loss(
+            self.cluster_head.classify_frozen(pooled), labels,
+            labels[pair.index], pair.lam)
+        return dict(
+            loss_cluster=self.cluster_head.loss(first.pooled, labels),
+            **self._with_mask_losses(loss, mask, pair))
+
+    def _with_mask_losses(self, loss: Tensor, mask: Tensor,
+                          pair: Pair) -> Dict[str, Tensor]:
+        return dict(
+            loss_mixer=self.mixer_weight * loss,
+            loss_mask=self.mask_loss_weight * self.mask_loss(mask, pair.lam),
+            **self.mask_log_vars(mask, pair))
+
+    @no_grad()
+    def update_clusters(self, keys: Tensor, index: Tensor) -> Dict[str, Tensor]:
+        """Bring the memory of the clusters up to date with this batch.
+
+        Args:
+            keys (Tensor): Keys of the images, (N, feat_dim).
+            index (Tensor): The images' numbers in the data set, (N, ).
+
+        Returns:
+            Dict[str, Tensor]: ``cluster_change``, the share of the batch that
+            went to another cluster, and the sizes of clusters.
+        """
+        change = self.clusters.update(index, keys)
+        return dict(cluster_change=change, **self.clusters.log_vars())
+
+    @no_grad()
+    def cluster_features(self, view: Tensor) -> Tensor:
+        """What the clusters are made of.
+
+        Args:
+            view (Tensor): Images with shape (N, 3, H, W).
+
+        Returns:
+            Tensor: Embeddings by the momentum network, (N, feat_dim).
+        """
+        return _embed(self.momentum_net, view)
+
+
+def _embed(network: nn.Module, inputs: Tensor) -> Tensor:
+    """Unit embeddings of images (N, 3, H, W): (N, feat_dim)."""
+    return F.normalize(network.neck(network.backbone(inputs))[0], dim=1)
+
+
+def _similarities(queries: Tensor, first: View, second: View,
+                  pair: Pair) -> tuple:
+    """Similarities with the positives of first images and partners, (N, )."""
+    return (similarity(queries, first.keys),
+            similarity(queries, second.keys[pair.index]))
