@@ -4,8 +4,6 @@
 # Cost: about 10 minutes on one CPU core.
 _base_ = './mocov2_cifar10-jpeg-2k_r18w16.py'
 
-# As SAMix's configs: a momentum that 1,200 iterations can follow.
-model = dict(
-    type='SAMixMoCo', momentum=0.99, mixer=dict(type='MixUp'), alpha=1.0)
+model = dict(type='SAMixMoCo', mixer=dict(type='MixUp'), alpha=1.0)
 
 custom_hooks = [dict(type='EMAMomentumHook')]

@@ -3,8 +3,7 @@
 # Cost: about 13 minutes on one CPU core.
 _base_ = './mocov2_cifar10-jpeg-2k_r18w16.py'
 
-# 1,200 iterations are too few for a momentum that starts at 0.999.
-model = dict(type='SAMixMoCo', momentum=0.99)
+model = dict(type='SAMixMoCo')
 
 custom_hooks = [
     dict(type='EMAMomentumHook'),
