@@ -10,12 +10,14 @@ Paper: `Boosting Discriminative Visual Representation Learning with
 Scenario-Agnostic Mixup <https://arxiv.org/abs/2111.15454>`_.
 """
 from .compat import (allow_package_bases, mend_mmselfsup,
-                     mend_negative_hue, require_mm_packages)
+                     mend_negative_hue, mend_scoped_collate,
+                     require_mm_packages)
 
 require_mm_packages()
 allow_package_bases()
 mend_mmselfsup()
 mend_negative_hue()
+mend_scoped_collate()
 
 from . import (checkpoint, datasets, engine, evaluation,  # noqa: E402,F401
                models, registry)

@@ -6,7 +6,7 @@ counts is what can be imported.
 """
 import os.path as osp
 import sys
-from functools import partial
+from functools import partial, wraps
 from importlib import import_module
 from importlib.util import find_spec
 from types import ModuleType
@@ -99,3 +99,24 @@ def _adjust_hue(original: Callable,
     hue = Image.fromarray(turned.astype(np.uint8))
     turned = Image.merge('HSV', (hue, *others)).convert('RGB')
     return np.array(turned)[..., ::-1]
+
+
+def mend_scoped_collate() -> None:
+    """Let configs inherit a ``collate_fn`` with ``_base_ = 'package::...'``.
+
+    MMEngine writes ``_scope_`` into every inherited dict with a ``type``, and
+    hands what is left of that one to the function.
+    """
+    from mmengine.registry import FUNCTIONS
+    for name in ('default_collate', 'pseudo_collate'):
+        FUNCTIONS.register_module(
+            name, force=True, module=_without_scope(FUNCTIONS.get(name)))
+
+
+def _without_scope(collate: Callable) -> Callable:
+
+    @wraps(collate)
+    def collate_unscoped(data_batch, _scope_: Optional[str] = None):
+        return collate(data_batch)
+
+    return collate_unscoped

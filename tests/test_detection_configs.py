@@ -131,7 +131,7 @@ def test_a_converted_backbone_fills_both_parts(path, tmp_path, monkeypatch):
     try:
         import mmdet.models  # noqa: F401
     except ModuleNotFoundError as error:
-        if error.name != 'mmcv._ext':
+        if not error.name.startswith('mmcv.'):
             raise
         pytest.skip('mmcv has no operators')
     torch.manual_seed(0)

@@ -2,15 +2,17 @@
 directory that is not the repository, in processes of their own."""
 import json
 import os
-import shutil
-import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 import torch
+
+from tests import processes
+from tests.processes import last_scalars
 
 ROOT = Path(__file__).parents[1]
 CONFIG = 'samix_digits_r18.py'
@@ -28,35 +30,8 @@ QUICK = [
     'model.backbone.stem_channels=4', 'model.head.in_channels=32'
 ]
 
-
-def run(*command, cwd, options=QUICK, **env) -> str:
-    """Run a command and return what it printed; it must succeed."""
-    command = [str(word) for word in command]
-    if options:
-        command += ['--cfg-options', *options]
-    result = subprocess.run(
-        command,
-        cwd=cwd,
-        env=dict(os.environ, OMP_NUM_THREADS='1', **env),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=300)
-    assert result.returncode == 0, result.stdout[-5000:]
-    return result.stdout
-
-
-def mim(*arguments, **kwargs) -> str:
-    return run(shutil.which('mim'), *arguments, **kwargs)
-
-
-def last_scalars(work_dir: Path) -> dict:
-    """The last logged value of each name, over all records of a run."""
-    logs = sorted(work_dir.glob('*/vis_data/scalars.json'))
-    values = {}
-    for line in logs[-1].read_text().splitlines():
-        values.update(json.loads(line))
-    return values
+run = partial(processes.run, options=QUICK)
+mim = partial(processes.mim, options=QUICK)
 
 
 @pytest.fixture(scope='module')

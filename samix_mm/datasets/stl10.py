@@ -41,7 +41,7 @@ class ImageFile:
         self._stored: Optional[np.ndarray] = None
 
     def __getitem__(self, position: int) -> np.ndarray:
-        """A copy of one image, (96, 96, 3), uint8 RGB."""
+        """A copy of one image, (96, 96, 3), uint8 BGR."""
         if self._stored is None:
             self._stored = np.memmap(
                 self.path,
@@ -49,7 +49,8 @@ class ImageFile:
                 mode='r',
                 shape=(self.length, *STORED_SHAPE))
         # From (channel, column, row), as MATLAB wrote it.
-        return np.array(self._stored[position].transpose(2, 1, 0), order='C')
+        image = self._stored[position].transpose(2, 1, 0)[..., ::-1]
+        return np.array(image, order='C')
 
     def __getstate__(self) -> dict:
         return dict(self.__dict__, _stored=None)
@@ -68,8 +69,9 @@ class STL10(BaseDataset):
         ├── unlabeled_X.bin
         └── ...
 
-    A sample has ``img`` (96, 96, 3), uint8 in [0, 255] and RGB: write
-    ``to_rgb=False`` in the data preprocessor. It has a ``gt_label`` in
+    A sample has ``img`` (96, 96, 3), uint8 in [0, 255] and BGR, as
+    ``LoadImageFromFile`` gives it and MMPretrain's colour transforms expect
+    it: write ``to_rgb=True`` in the data preprocessor. It has a ``gt_label`` in
     [0, 9] unless the split is 'unlabeled', and a ``sample_idx``. Images are
     read from disk when they are asked for. The ten folds of
     ``fold_indices.txt`` are not used.

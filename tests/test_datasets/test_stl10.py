@@ -49,12 +49,12 @@ def full(tmp_path_factory):
 
 def expected_image(number):
     rows, columns, channels = np.meshgrid(
-        np.arange(96), np.arange(96), np.arange(3), indexing='ij')
+        np.arange(96), np.arange(96), (2, 1, 0), indexing='ij')
     return pixel(number, channels, rows, columns).astype(np.uint8)
 
 
 @pytest.mark.parametrize('split', ['train', 'test', 'unlabeled'])
-def test_images_are_upright_rgb(three, split):
+def test_images_are_upright_bgr(three, split):
     data = STL10(str(three), split, check_counts=False)
     assert len(data) == 3
     for number in range(3):
