@@ -9,9 +9,8 @@ so that a config finds them by their bare names under
 Paper: `Boosting Discriminative Visual Representation Learning with
 Scenario-Agnostic Mixup <https://arxiv.org/abs/2111.15454>`_.
 """
-from .compat import (allow_package_bases, mend_mmselfsup,
-                     mend_negative_hue, mend_scoped_collate,
-                     require_mm_packages)
+from .compat import (allow_package_bases, mend_mmselfsup, mend_negative_hue,
+                     mend_scoped_collate, require_mm_packages)
 
 require_mm_packages()
 allow_package_bases()

@@ -81,7 +81,10 @@ def mend_negative_hue() -> None:
     try:
         adjust_hue(np.zeros((1, 1, 3), np.uint8), -0.1, backend='pillow')
     except OverflowError:
-        mmcv.adjust_hue = partial(_adjust_hue, adjust_hue)
+        mended = partial(_adjust_hue, adjust_hue)
+        # where MMPretrain and MMSelfSup look for it
+        for module in (mmcv, mmcv.image):
+            module.adjust_hue = mended
 
 
 def _adjust_hue(original: Callable,

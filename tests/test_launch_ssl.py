@@ -155,7 +155,10 @@ view_pipeline[0]['size'] = 32
 train_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(type='MultiView', num_views=2, transforms=[view_pipeline]),
-    dict(type='PackSelfSupInputs', meta_keys=['img_path', 'sample_idx'])
+    dict(
+        type='PackSelfSupInputs',
+        algorithm_keys=['sample_idx'],
+        meta_keys=['img_path'])
 ]
 train_dataloader = dict(
     dataset=dict(

@@ -1,8 +1,9 @@
-# Linear evaluation on STL-10, ResNet-50: the last column of Table 3's rows.
+# Linear evaluation on STL-10, ResNet-50, as in Table 3.
 # The number to expect stands in the config of the pre-training.
 #   mim train samix_mm linear_stl10_r50.py \
 #       --cfg-options model.backbone.init_cfg.checkpoint=PRETRAINED.pth
-# Cost: 100 epochs of 5,000 images at 96 pixels, without a backward pass of the backbone.
+# Cost: 100 epochs of 5,000 images at 96 pixels, without a
+# backward pass of the backbone.
 # The learning rate falls at epochs 30 and 60 as in Sec. 4.2; Sec. A.1.3 says
 # 60 and 80: param_scheduler.0.milestones='[60,80]'.
 _base_ = [

@@ -1,8 +1,9 @@
-# Linear evaluation on Tiny-ImageNet, ResNet-50: the last column of Table 4's rows.
+# Linear evaluation on Tiny-ImageNet, ResNet-50, as in Table 4.
 # The number to expect stands in the config of the pre-training.
 #   mim train samix_mm linear_tiny_r50.py \
 #       --cfg-options model.backbone.init_cfg.checkpoint=PRETRAINED.pth
-# Cost: 100 epochs of 100,000 images at 96 pixels, without a backward pass of the backbone.
+# Cost: 100 epochs of 100,000 images at 96 pixels, without a
+# backward pass of the backbone.
 # The learning rate falls at epochs 30 and 60 as in Sec. 4.2; Sec. A.1.3 says
 # 60 and 80: param_scheduler.0.milestones='[60,80]'.
 _base_ = [

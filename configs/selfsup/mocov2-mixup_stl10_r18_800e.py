@@ -1,7 +1,8 @@
 # Table 3, STL-10, ResNet-18, 800 epochs, row MoCo.V2 + MixUp.
 # MoCo.V2 + MixUp: 87.93 % top-1 of a linear classifier, the mean of 3
 # trials: linear_stl10_r18.py.
-#   mim train samix_mm mocov2-mixup_stl10_r18_800e.py --launcher pytorch --gpus 8
+#   mim train samix_mm mocov2-mixup_stl10_r18_800e.py \
+#       --launcher pytorch --gpus 8
 # Cost: 800 epochs of 100,000 images at 96 pixels,
 # each step about twice the FLOPs of MoCo v2.
 _base_ = './mocov2-mixup_stl10_r18.py'

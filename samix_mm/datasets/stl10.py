@@ -71,9 +71,10 @@ class STL10(BaseDataset):
 
     A sample has ``img`` (96, 96, 3), uint8 in [0, 255] and BGR, as
     ``LoadImageFromFile`` gives it and MMPretrain's colour transforms expect
-    it: write ``to_rgb=True`` in the data preprocessor. It has a ``gt_label`` in
-    [0, 9] unless the split is 'unlabeled', and a ``sample_idx``. Images are
-    read from disk when they are asked for. The ten folds of
+    it: write ``to_rgb=True`` in the data preprocessor. It has a
+    ``gt_label`` in [0, 9] unless the split is 'unlabeled', and a
+    ``sample_idx``. Images are read from disk when they are asked for. The ten
+    folds of
     ``fold_indices.txt`` are not used.
 
     Args:

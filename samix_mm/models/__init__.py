@@ -1,7 +1,6 @@
 from .backbones import ResNeXt_CIFAR
 from .classifiers import LinearProbe, SAMixClassifier
-from .heads import (ClusterHead, EtaBalancedClsHead,
-                    EtaBalancedContrastiveHead)
+from .heads import ClusterHead, EtaBalancedClsHead, EtaBalancedContrastiveHead
 from .losses import EtaBalancedCrossEntropy, EtaBalancedInfoNCE, MaskLoss
 from .necks import CutMix, Mixer, MixingPolicy, MixUp
 from .selfsup import SAMixMoCo

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.data import DataLoader
 
+from ...models.utils.preprocessed import first_view
 from ...models.utils.sample_index import sample_indices
 
 
@@ -44,10 +45,9 @@ def all_features(model: nn.Module, dataloader: DataLoader,
     index, feats = [], []
     with _untouched(model):
         for batch in _loader(dataloader, seed):
-            batch = model.data_preprocessor(batch, False)
-            views = batch['inputs']
-            view = views if torch.is_tensor(views) else views[0]
-            index.append(sample_indices(batch['data_samples']))
+            view, data_samples = first_view(
+                model.data_preprocessor(batch, False))
+            index.append(sample_indices(data_samples))
             feats.append(model.cluster_features(view).float())
     feats = torch.cat(all_gather(torch.cat(feats)))
     index = torch.cat(all_gather(torch.cat(index))).to(feats.device)

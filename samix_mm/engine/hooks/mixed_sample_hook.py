@@ -1,4 +1,4 @@
-from typing import Optional, Sequence, Union
+from typing import Optional, Sequence
 
 import torch
 from mmengine.hooks import Hook
@@ -7,6 +7,7 @@ from mmengine.registry import HOOKS
 from mmengine.runner import Runner
 
 from ...models.utils.pair_stream import Pair
+from ...models.utils.preprocessed import first_view
 from ...visualization.mixed_grid import denormalize, mixed_grid
 
 
@@ -81,7 +82,7 @@ class MixedSampleHook(Hook):
         modes = {module: module.training for module in model.modules()}
         model.eval()
         try:
-            inputs = _first_view(model.data_preprocessor(data_batch, False))
+            inputs, _ = first_view(model.data_preprocessor(data_batch, False))
             masks = pair_masks(model, inputs, self.lams)  # (N, L, H, W)
         finally:
             for module, mode in modes.items():
@@ -93,13 +94,6 @@ class MixedSampleHook(Hook):
             'mixed_samples',
             mixed_grid(images[chosen], partners[chosen], masks[chosen]),
             step=runner.iter + 1)
-
-
-def _first_view(data: Union[dict, tuple]) -> torch.Tensor:
-    """The images of a preprocessed batch, of which MMSelfSup makes a tuple,
-    and of several views the first."""
-    inputs = data['inputs'] if isinstance(data, dict) else data[0]
-    return inputs if torch.is_tensor(inputs) else inputs[0]
 
 
 def pair_masks(model, inputs: torch.Tensor,

@@ -17,8 +17,7 @@ from ..utils.pair_stream import Pair
 from ..utils.sample_index import sample_indices
 from ..utils.validation import check_choice, check_weight
 from .contrast import contrast_clean, contrast_mixed, kept_weight
-from .views import (BatchShuffle, View, match_views, pool, similarity,
-                    two_views)
+from .views import BatchShuffle, View, match_views, pool, similarity, two_views
 
 #: What trains the Mixer: SAMix-I and SAMix-C.
 VARIANTS = ('infonce', 'cluster')
@@ -337,7 +336,8 @@ class SAMixMoCo(MixingMixin, BaseSelfSupervisor):
             **self.mask_log_vars(mask, pair))
 
     @no_grad()
-    def update_clusters(self, keys: Tensor, index: Tensor) -> Dict[str, Tensor]:
+    def update_clusters(self, keys: Tensor,
+                        index: Tensor) -> Dict[str, Tensor]:
         """Bring the memory of the clusters up to date with this batch.
 
         Args:

@@ -28,6 +28,7 @@ def sample_indices(data_samples: Sequence[BaseDataElement]) -> Tensor:
         raise ValueError(
             "clustering needs the sample_idx of each image: keep "
             "'sample_idx' in the meta_keys of type='PackInputs' at the end of "
-            'the training pipeline, and let the data set be one of '
+            "the training pipeline, or write algorithm_keys=['sample_idx'] "
+            'for PackSelfSupInputs, and let the data set be one of '
             'BaseDataset, which gives each image its number')
     return torch.tensor([int(index) for index in found])
