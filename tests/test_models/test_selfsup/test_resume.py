@@ -48,7 +48,8 @@ def test_resumed_run(tmp_path, name):
     for key in names:
         expected = whole.message_hub.get_scalar(key).data[0][-6:]
         found = resumed.message_hub.get_scalar(key).data[0][-6:]
-        assert found.tolist() == pytest.approx(expected.tolist(), rel=1e-6), key
+        assert found.tolist() == pytest.approx(
+            expected.tolist(), rel=1e-6), key
     ours, theirs = whole.model.state_dict(), resumed.model.state_dict()
     assert ours.keys() == theirs.keys()
     assert name != 'cluster' or ours['clusters.features'].shape[0] == 12

@@ -33,7 +33,8 @@ def tagged_views(model, monkeypatch, num=4):
     def momentum_view(view):
         tag = view[:, 0, 0, 0]
         key = torch.where(tag > 0, tag - 1, num - tag - 1).long()
-        return View(view, tag.view(-1, 1, 1, 1), None, F.one_hot(key, 2 * num))
+        keys = F.one_hot(key, 2 * num).float()
+        return View(view, tag.view(-1, 1, 1, 1), None, keys)
 
     monkeypatch.setattr(model, 'momentum_view', momentum_view)
     return inputs
@@ -44,19 +45,24 @@ def tagged_views(model, monkeypatch, num=4):
 def test_each_part_is_matched_with_the_other_view_of_its_image(
         monkeypatch, who, cross_view):
     """Pixels, mask features and positives, all of the same partner."""
-    num, index = 4, torch.tensor([2, 0, 3, 1])
+    num = 4
+    index = dict(mixer=torch.tensor([1, 2, 3, 0]),
+                 online=torch.tensor([2, 0, 3, 1]))
+    pairs = [Pair(0.5, index['mixer']), Pair(0.5, index['online'])]
     model = build_moco(cross_view=cross_view, lam_margin=0.)
     inputs = tagged_views(model, monkeypatch, num)
     seen = {}
+    index = index[who]
 
     def masks(view, feats, pair, partner_feats=None):
-        seen['partner_feats'] = partner_feats[pair.index].flatten()
+        if pair.index is index:
+            seen['partner_feats'] = partner_feats[pair.index].flatten()
         # the first image's part is the upper half
         mask = torch.zeros(num, 1, 16, 16)
         mask[:, :, :8] = 1
         return mask
 
-    monkeypatch.setattr(model, 'draw_pair', lambda _: Pair(0.5, index))
+    monkeypatch.setattr(model, 'draw_pair', lambda _: pairs.pop(0))
     monkeypatch.setattr(model, 'make_masks', masks)
     monkeypatch.setattr(
         model, 'clean_losses', lambda *args: {})
@@ -70,8 +76,10 @@ def test_each_part_is_matched_with_the_other_view_of_its_image(
     similarities = samix_moco._similarities
 
     def record(queries, first, second, pair):
-        seen['keys'] = first.keys, second.keys[pair.index]
-        return similarities(queries, first, second, pair)
+        found = similarities(queries, first, second, pair)
+        if pair.index is index:
+            seen['keys'] = first.keys, second.keys[pair.index]
+        return found
 
     monkeypatch.setattr(samix_moco, '_similarities', record)
     model.queue = torch.zeros(2 * num, QUEUE_LEN)

@@ -1,0 +1,80 @@
+import torch
+import torch.distributed as dist
+import torch.multiprocessing as mp
+from torch.nn.parallel import DistributedDataParallel
+
+from samix_mm.models.utils import Pair
+from tests.tiny_ssl import build_moco, views
+
+NUM = 4  # images in each process
+INDEX = torch.tensor([[1, 2, 3, 0], [2, 0, 3, 1]])
+LAMS = torch.tensor([[0.3, 0.6, 0.45, 0.2], [0.2, 0.8, 0.5, 0.7]])
+
+
+def model_with_pairs(*pairs):
+    """The same model in each process, without dropout or batch statistics,
+    that draws these pairs: the Mixer's first."""
+    model = build_moco(
+        mixer=dict(type='Mixer', dropout=0., gamma_init=0.5),
+        lam_per_sample=True, variant='cluster', num_clusters=3)
+    model.eval()
+    pairs = list(pairs)
+    model.pairs.draw = lambda num_samples, device: pairs.pop(0)
+    return model
+
+
+def step(model, wrapped, inputs, data_samples):
+    """Losses and gradients, and what the step leaves behind."""
+    losses = wrapped(inputs, data_samples, mode='loss')
+    losses = {key: value for key, value in losses.items() if 'loss' in key}
+    sum(losses.values()).backward()
+    return dict(
+        losses={key: value.detach() for key, value in losses.items()},
+        grads={
+            name: param.grad
+            for name, param in model.named_parameters() if param.requires_grad
+        },
+        state={
+            name: buffer
+            for name, buffer in model.named_buffers()
+            if name.startswith(('queue', 'clusters'))
+        })
+
+
+def process(rank, folder):
+    torch.set_num_threads(1)
+    dist.init_process_group(
+        'gloo', init_method=f'file://{folder}/group', rank=rank, world_size=2)
+    model = model_with_pairs(
+        Pair(LAMS[rank], INDEX[rank]), Pair(LAMS[1 - rank], INDEX[1 - rank]))
+    inputs, data_samples = views(2 * NUM)
+    own = slice(NUM * rank, NUM * (rank + 1))
+    # gradients stay apart if a parameter gets none
+    wrapped = DistributedDataParallel(model, find_unused_parameters=False)
+    result = step(model, wrapped, [view[own] for view in inputs],
+                  data_samples[own])
+    torch.save(result, f'{folder}/result_{rank}.pth')
+    dist.destroy_process_group()
+
+
+def test_two_processes_equal_one_with_the_joined_batch(tmp_path):
+    """Partners stay within each process. Keys are shuffled between the
+    processes, which changes nothing where BN has fixed statistics."""
+    context = mp.spawn(process, args=(str(tmp_path), ), nprocs=2, join=False)
+    model = model_with_pairs(
+        Pair(LAMS.flatten(), torch.cat([INDEX[0], NUM + INDEX[1]])),
+        Pair(LAMS.flip(0).flatten(), torch.cat([INDEX[1], NUM + INDEX[0]])))
+    expected = step(model, model, *views(2 * NUM))
+    while not context.join():
+        pass
+    ranks = [torch.load(tmp_path / f'result_{rank}.pth') for rank in range(2)]
+    for name, value in expected['losses'].items():
+        mean = (ranks[0]['losses'][name] + ranks[1]['losses'][name]) / 2
+        torch.testing.assert_close(mean, value, rtol=1e-5, atol=1e-6)
+    for kind, tolerance in (('state', 1e-6), ('grads', 1e-5)):
+        for name, value in expected[kind].items():
+            assert torch.equal(ranks[0][kind][name], ranks[1][kind][name])
+            torch.testing.assert_close(
+                ranks[0][kind][name], value, rtol=1e-3, atol=tolerance,
+                msg=lambda m, name=name: f'{name}: {m}')
+    assert expected['state']['queue_ptr'] == 2 * NUM
