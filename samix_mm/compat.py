@@ -13,6 +13,7 @@ from types import ModuleType
 from typing import Callable, Optional
 
 import numpy as np
+import torch
 
 # Import name -> (lowest version, command that mends its absence or its age).
 MM_PACKAGES = {
@@ -54,6 +55,27 @@ def allow_package_bases() -> None:
     """
     from mmengine.config.utils import MODULE2PACKAGE
     MODULE2PACKAGE.setdefault('samix_mm', 'samix_mm')
+
+
+def autocast_dtype(device_type: str) -> Optional[torch.dtype]:
+    """The type that autocast computes in on a kind of device.
+
+    PyTorch before 2.4 has one pair of functions for CPUs and one for GPUs.
+
+    Args:
+        device_type (str): 'cpu', 'cuda', ...
+
+    Returns:
+        torch.dtype | None: The type; None while autocast is off.
+    """
+    if hasattr(torch, 'get_autocast_dtype'):
+        enabled = torch.is_autocast_enabled(device_type)
+        return torch.get_autocast_dtype(device_type) if enabled else None
+    if device_type == 'cpu':
+        enabled = torch.is_autocast_cpu_enabled()
+        return torch.get_autocast_cpu_dtype() if enabled else None
+    return torch.get_autocast_gpu_dtype() if torch.is_autocast_enabled(
+    ) else None
 
 
 def mend_mmselfsup() -> None:

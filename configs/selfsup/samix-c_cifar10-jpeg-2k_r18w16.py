@@ -3,4 +3,5 @@
 # Cost: about 13 minutes on one CPU core.
 _base_ = './samix-i_cifar10-jpeg-2k_r18w16.py'
 
-model = dict(variant='cluster')
+# 200 clusters of 2,000 images would have ten images each.
+model = dict(variant='cluster', num_clusters=40)

@@ -18,4 +18,4 @@ trap 'rm -rf "$copy"' EXIT
 cp -r configs docs tests tools LICENSE README.md model-index.yml \
     pyproject.toml requirements*.txt "$copy"
 cd "$copy"
-pytest "$@"
+pytest -n auto --maxprocesses 8 "$@"

@@ -4,7 +4,7 @@ from typing import Optional
 import torch
 from mmengine.dataset import InfiniteSampler
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
+from mmengine.model import MMDistributedDataParallel, is_model_wrapper
 from mmengine.registry import HOOKS
 from mmengine.runner import Runner
 
@@ -66,7 +66,8 @@ class EMAMomentumHook(Hook):
         Raises:
             TypeError: If the model has no momentum network.
             ValueError: If the hook is there twice, the warm-up is longer than
-                the training, or the last batch would have a single image.
+                the training, the last batch would have a single image, or DDP
+                would wait for a Mixer that is not trained in each step.
         """
         model = _unwrap(runner)
         if not hasattr(model, 'update_momentum_net'):
@@ -82,6 +83,14 @@ class EMAMomentumHook(Hook):
                 f'iterations of the training, got {self.warmup_iters}')
         _check_last_batch(runner.train_dataloader)
         model.momentum_net.expect_updates()
+        if isinstance(runner.model, MMDistributedDataParallel):
+            _check_unused_parameters(runner.model)
+            # It calls the model's forward, not its train_step.
+            model.release_branches_for(runner.optim_wrapper)
+
+    def after_train(self, runner: Runner) -> None:
+        """Leave the model as it was."""
+        _unwrap(runner).release_branches_for(None)
 
     def after_train_iter(self,
                          runner: Runner,
@@ -124,6 +133,15 @@ class EMAMomentumHook(Hook):
 def _unwrap(runner: Runner) -> torch.nn.Module:
     model = runner.model
     return model.module if is_model_wrapper(model) else model
+
+
+def _check_unused_parameters(wrapper: MMDistributedDataParallel) -> None:
+    interval = wrapper.module.mixer_interval
+    if interval > 1 and not wrapper.find_unused_parameters:
+        raise ValueError(
+            f'mixer_interval={interval} leaves the Mixer without gradients in '
+            'most steps, for which several processes would wait; write '
+            'find_unused_parameters = True into the config')
 
 
 def _check_last_batch(dataloader) -> None:

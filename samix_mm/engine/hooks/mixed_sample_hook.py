@@ -109,7 +109,7 @@ def pair_masks(model, inputs: torch.Tensor,
         Tensor: The share of the first image, shape (N, L, H, W).
     """
     index = torch.arange(len(inputs), device=inputs.device).roll(-1)
-    feats = model.momentum_features(inputs)  # (N, C, h, w)
+    projected = model.project(model.momentum_features(inputs))
     return torch.cat([
-        model.make_masks(inputs, feats, Pair(lam, index)) for lam in lams
+        model.make_masks(inputs, projected, Pair(lam, index)) for lam in lams
     ], dim=1)  # (N, L, H, W)

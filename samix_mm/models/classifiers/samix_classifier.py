@@ -68,6 +68,14 @@ class SAMixClassifier(MixingMixin, ImageClassifier):
             1.0.
         mixer_weight (float): Weight of the Mixer's classification loss.
             Defaults to 1.0.
+        mixer_batch_ratio (float): Share of the batch that the Mixer is
+            trained on, in (0, 1]. Defaults to 1.0.
+        mixer_interval (int): The Mixer is trained in every so many-th step.
+            With several processes, more than 1 needs
+            ``find_unused_parameters=True`` in the config. Defaults to 1.
+        feature_net (dict, optional): Config of a frozen backbone that feeds
+            the Mixer in place of the momentum network, with its weights in
+            ``init_cfg``. Defaults to None.
         mask_loss_weight (float): First weight of the mask loss,
             :math:`\beta`, which :class:`~samix_mm.engine.MaskLossAnnealHook`
             lowers to 0. Defaults to 0.1.
@@ -104,6 +112,9 @@ class SAMixClassifier(MixingMixin, ImageClassifier):
                  onehot_weight: float = 1.0,
                  mix_weight: float = 1.0,
                  mixer_weight: float = 1.0,
+                 mixer_batch_ratio: float = 1.0,
+                 mixer_interval: int = 1,
+                 feature_net: Optional[Union[dict, nn.Module]] = None,
                  mask_loss_weight: float = 0.1,
                  mask_loss: Union[dict, nn.Module] = dict(type='MaskLoss'),
                  pretrained: Optional[str] = None,
@@ -123,7 +134,6 @@ class SAMixClassifier(MixingMixin, ImageClassifier):
         check_num_classes(self.head)
         self.onehot_weight = check_weight('onehot_weight', onehot_weight)
         self.mix_weight = check_weight('mix_weight', mix_weight)
-        self.mixer_weight = check_weight('mixer_weight', mixer_weight)
         self.predict_on = check_choice('test_cfg.predict_on', PREDICTORS,
                                        (test_cfg or {}).get('predict_on'))
         self.clean_head = deepcopy(self.head) if onehot_weight else None
@@ -140,6 +150,10 @@ class SAMixClassifier(MixingMixin, ImageClassifier):
                 clean_head=self.clean_head),
             mixer=mixer,
             feature_stage=feature_stage,
+            feature_net=feature_net,
+            mixer_batch_ratio=mixer_batch_ratio,
+            mixer_interval=mixer_interval,
+            mixer_weight=mixer_weight,
             alpha=alpha,
             lam_per_sample=lam_per_sample,
             lam_margin=lam_margin,
@@ -167,19 +181,24 @@ class SAMixClassifier(MixingMixin, ImageClassifier):
             accuracy on clean images.
         """
         labels = hard_labels(data_samples)  # (N, )
-        pair_k = self.draw_pair(inputs)
-        pair_q = self.draw_pair(inputs)
+        pair_k, pair_q = self.draw_pairs(inputs)
+        step = self.begin_step()
 
         feats = self.momentum_features(inputs)  # (N, C, h, w)
-        mask_k = self.make_masks(inputs, feats, pair_k)  # (N, 1, H, W)
+        projected = self.project(feats, pair=pair_k)
+        losses = {}
+        if pair_k is not None:
+            mask_k = self.make_masks(inputs, projected, pair_k)  # (M, 1, H, W)
+            losses.update(
+                step.release(
+                    self.mixer_losses(inputs, mask_k, labels, pair_k)))
         # (N, 1, H, W)
-        mask_q, pair_q = self.online_masks(inputs, feats, pair_q)
+        mask_q, pair_q = self.online_masks(inputs, projected, pair_q)
 
-        losses = self.clean_losses(inputs, data_samples)
+        losses.update(step.release(self.clean_losses(inputs, data_samples)))
         losses.update(self.online_losses(inputs, mask_q, labels, pair_q))
-        losses.update(self.mixer_losses(inputs, mask_k, labels, pair_k))
         losses.update(self.mixer.log_vars())
-        return losses
+        return step.hand_over(losses)
 
     def clean_losses(self, inputs: Tensor,
                      data_samples: List[DataSample]) -> Dict[str, Tensor]:
@@ -224,25 +243,19 @@ class SAMixClassifier(MixingMixin, ImageClassifier):
 
         Args:
             inputs (Tensor): Images with shape (N, 3, H, W).
-            mask (Tensor): Their :meth:`make_masks`, (N, 1, H, W).
+            mask (Tensor): The :meth:`make_masks`, (M, 1, H, W).
             labels (Tensor): Their class indices, (N, ).
-            pair (Pair): Ratios and partners.
+            pair (Pair): Ratios, and partners of the first M images.
 
         Returns:
-            Dict[str, Tensor]: ``loss_mixer``, ``loss_mask`` and
-            :meth:`mask_log_vars`; empty for a policy that does not learn.
+            Dict[str, Tensor]: As :meth:`with_mask_losses`.
         """
-        if not self.mixer.learnable:
-            return {}
-        mixed = blend(inputs, mask, pair.index)  # (N, 3, H, W)
+        mixed = blend(inputs, mask, pair.index)  # (M, 3, H, W)
         twin = self.momentum_net
-        cls_score = twin.head(_features(twin, mixed))  # (N, K)
-        loss = self.mixer_loss(cls_score, labels, labels[pair.index],
-                               pair.lam)
-        return dict(
-            loss_mixer=self.mixer_weight * loss,
-            loss_mask=self.mask_loss_weight * self.mask_loss(mask, pair.lam),
-            **self.mask_log_vars(mask, pair))
+        cls_score = twin.head(_features(twin, mixed))  # (M, K)
+        loss = self.mixer_loss(cls_score, labels[:len(pair.index)],
+                               labels[pair.index], pair.lam)
+        return self.with_mask_losses(loss, mask, pair)
 
     def predict(self,
                 inputs: Tensor,

@@ -43,7 +43,9 @@ class CutMix(MixingPolicy):
             Tensor: 0 in the box and 1 around it, shape (N, 1, H, W).
         """
         options = dict(dtype=torch.float32, device=feat_i.device)
-        lam = torch.as_tensor(lam, **options).view(-1, 1)  # (B, 1), B = 1 or N
+        if not isinstance(lam, Tensor):
+            lam = torch.full((1, ), lam)
+        lam = lam.to(**options).view(-1, 1)  # (B, 1), B = 1 or N
         centre = torch.from_numpy(self.centres.current().random(
             (len(lam), 2))).to(**options)  # (B, 2)
         # Pictures of masks, drawn in eval mode, do not use up the stream.

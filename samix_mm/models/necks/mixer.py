@@ -1,4 +1,4 @@
-from typing import Dict, Optional, Tuple, Union
+from typing import Dict, NamedTuple, Optional, Tuple, Union
 
 import torch
 import torch.nn as nn
@@ -7,17 +7,33 @@ from mmengine.registry import MODELS
 from torch import Tensor
 
 from ..utils.lam import Lam, lam_like
+from ..utils.mixing_attention import attend, mixing_attention
+from ..utils.pair_stream import Pair
 from ..utils.validation import check_unit_interval
 from .mixing_policy import MixingPolicy
 
 UPSAMPLE_MODES = ('bilinear', 'nearest')
 
 
+class Projection(NamedTuple):
+    """A batch as the Mixer's first convolutions see it, before any ratio.
+
+    Attributes:
+        first (Tensor): Parts of query, key and content by an image that comes
+            first, (N, D, h, w).
+        partner (Tensor): Parts of query and key by a partner, (N, D', h, w).
+    """
+    first: Tensor
+    partner: Tensor
+
+
 @MODELS.register_module()
 class Mixer(MixingPolicy):
     r"""The learnable Mixer :math:`\mathcal{M}_\phi` (Sec. 3.3, Eq. 9).
 
-    Four steps make the mask of a pair out of its feature maps:
+    Four steps make the mask of a pair out of its feature maps. The 1x1
+    convolutions among them are linear in each map, so that they see each
+    image once a batch, whatever its partners and ratios:
 
     1. adaptive :math:`\lambda` encoding,
        :math:`z_{i,\lambda} = (1 + \gamma\lambda) z_i` and
@@ -48,6 +64,8 @@ class Mixer(MixingPolicy):
         nonlinear_content (bool): Whether the content is modelled by conv,
             BN, ReLU and conv; False makes it one linear projection (Table
             8). Defaults to True.
+        frozen (bool): Whether the Mixer is used as it is, with weights from
+            ``init_cfg=dict(type='Pretrained', ...)``. Defaults to False.
         init_cfg (dict, optional): Initialization config. Defaults to
             Kaiming's for convolutions: with N(0, 0.01) masks stay constant
             for many hundred steps.
@@ -75,10 +93,11 @@ class Mixer(MixingPolicy):
         upsample: str = 'bilinear',
         gamma_init: Optional[float] = None,
         nonlinear_content: bool = True,
+        frozen: bool = False,
         init_cfg: Optional[Union[dict, list]] = dict(
             type='Kaiming', layer='Conv2d')
     ) -> None:
-        super().__init__(init_cfg=init_cfg)
+        super().__init__(frozen=frozen, init_cfg=init_cfg)
         if reduction < 1:
             raise ValueError(f'reduction must be 1 or more, got {reduction}')
         if upsample not in UPSAMPLE_MODES:
@@ -137,6 +156,8 @@ class Mixer(MixingPolicy):
         else:
             layers = [nn.Conv2d(in_channels, 1, 1)]
         self.content = nn.Sequential(*layers, nn.Dropout(self.dropout))
+        if self.frozen:
+            self.requires_grad_(False).eval()
 
     def log_vars(self) -> Dict[str, Tensor]:
         return dict(gamma=self.gamma.detach().clone())
@@ -156,54 +177,81 @@ class Mixer(MixingPolicy):
             Tensor: The share of the first image at each pixel, shape
             (N, 1, H, W), strictly inside (0, 1), at least float32.
         """
+        index = torch.arange(len(feat_i), device=feat_i.device)
+        return self.masks(
+            self.project(feat_i, feat_j), Pair(lam, index), size)
+
+    def project(self, feats: Tensor, partner_feats: Tensor) -> Projection:
+        """Apply the first convolutions to each image of the batch.
+
+        Args:
+            feats (Tensor): Features of the first images, (N, C, h, w).
+            partner_feats (Tensor): Those that partners are taken from, same
+                shape.
+
+        Returns:
+            Projection: The projected features.
+        """
         if self.in_channels is None:
             raise RuntimeError('the Mixer has no in_channels: give them, or '
                                'let an algorithm set them')
-        feat_i, feat_j = self.encode_lam(feat_i, feat_j, lam)  # (N, C, h, w)
-        attention = self.attend(feat_i, feat_j)  # (N, hw, hw)
-        content = self.content(feat_i).to(attention.dtype)  # (N, 1, h, w)
-        with torch.autocast(feat_i.device.type, enabled=False):
-            logits = attention @ content.flatten(2).transpose(1, 2)
-        logits = logits.transpose(1, 2).unflatten(2, content.shape[2:])
-        return self._upsample(_open_sigmoid(logits), size)  # (N, 1, H, W)
+        of_first, of_partner = zip(*(conv.weight.split(self.in_channels, dim=1)
+                                     for conv in self._attention_convs()))
+        first = torch.cat([*of_first, self.content[0].weight])
+        return Projection(
+            F.conv2d(feats, first),
+            F.conv2d(partner_feats, torch.cat(of_partner)))
 
-    def encode_lam(self, feat_i: Tensor, feat_j: Tensor,
+    def masks(self, projected: Projection, pair: Pair,
+              size: Tuple[int, int]) -> Tensor:
+        if self.training:
+            self.project_gamma()
+        first = projected.first[:len(pair.index)]
+        first, partner = self.encode_lam(
+            first, projected.partner[pair.index], pair.lam)  # (M, D, h, w)
+        hidden = partner.size(1)
+        query, *key = self._query_and_key(first[:, :hidden] + partner)
+        content = self._model_content(first[:, hidden:])  # (M, 1, h, w)
+        attention = mixing_attention(query, key[0] if key else query)
+        logits = attend(attention, content)  # (M, 1, h, w)
+        return self._upsample(_open_sigmoid(logits), size)  # (M, 1, H, W)
+
+    def encode_lam(self, first: Tensor, partner: Tensor,
                    lam: Lam) -> Tuple[Tensor, Tensor]:
         """Tell the features the ratio (adaptive encoding, Sec. 3.3).
 
         Args:
-            feat_i (Tensor): Shape (N, C, h, w).
-            feat_j (Tensor): Shape (N, C, h, w).
-            lam (float | Tensor): One number or shape (N, ).
+            first (Tensor): Projected features, (M, D, h, w).
+            partner (Tensor): Projected features, (M, D', h, w).
+            lam (float | Tensor): One number or shape (M, ).
 
         Returns:
-            Tuple[Tensor, Tensor]: The encoded features, same shapes.
+            Tuple[Tensor, Tensor]: The encoded ones, same shapes, at least
+            float32.
         """
-        if self.training and torch.is_grad_enabled():
-            self.project_gamma()
-        lam = lam_like(lam, feat_i).view(-1, 1, 1, 1)  # (N, 1, 1, 1)
-        gamma = self.gamma.to(feat_i.dtype)
-        return (1 + gamma * lam) * feat_i, (1 + gamma * (1 - lam)) * feat_j
+        dtype = torch.promote_types(first.dtype, torch.float32)
+        first, partner = first.to(dtype), partner.to(dtype)
+        lam = lam_like(lam, first).view(-1, 1, 1, 1)  # (M, 1, 1, 1)
+        gamma = self.gamma.to(dtype)
+        return (1 + gamma * lam) * first, (1 + gamma * (1 - lam)) * partner
 
-    def attend(self, feat_i: Tensor, feat_j: Tensor) -> Tensor:
-        """Relate each position of the pair to every other one.
+    def _attention_convs(self) -> Tuple[nn.Conv2d, ...]:
+        return (self.query, ) if self.share_qk else (self.query, self.key)
 
-        Args:
-            feat_i (Tensor): Encoded features, (N, C, h, w).
-            feat_j (Tensor): Encoded features, (N, C, h, w).
+    def _query_and_key(self, summed: Tensor) -> Tuple[Tensor, ...]:
+        """Split (M, D', h, w) and add biases: (M, C/r, h, w) each."""
+        bias = torch.cat([conv.bias for conv in self._attention_convs()])
+        summed = summed + bias.to(summed.dtype).view(1, -1, 1, 1)
+        return summed.chunk(len(self._attention_convs()), dim=1)
 
-        Returns:
-            Tensor: Attention with shape (N, hw, hw), at least float32; rows
-            sum to 1.
-        """
-        feats = torch.cat([feat_i, feat_j], dim=1)  # (N, 2C, h, w)
-        query = self.query(feats).flatten(2)  # (N, C/r, hw)
-        key = query if self.share_qk else self.key(feats).flatten(2)
-        dtype = torch.promote_types(query.dtype, torch.float32)
-        with torch.autocast(feats.device.type, enabled=False):
-            query = query.to(dtype) / query.size(1)**0.5
-            scores = query.transpose(1, 2) @ key.to(dtype)  # (N, hw, hw)
-            return scores.softmax(dim=-1)
+    def _model_content(self, projected: Tensor) -> Tensor:
+        """What is left of the content's layers, (M, D, h, w) to
+        (M, 1, h, w)."""
+        conv, *rest = self.content
+        if conv.bias is not None:
+            bias = conv.bias.to(projected.dtype)
+            projected = projected + bias.view(1, -1, 1, 1)
+        return nn.Sequential(*rest)(projected)
 
     def _upsample(self, mask: Tensor, size: Tuple[int, int]) -> Tensor:
         if self.upsample == 'nearest':

@@ -84,6 +84,14 @@ class SAMixMoCo(MixingMixin, BaseSelfSupervisor):
         mix_weight (float): Weight of the loss on mixed images. Defaults to
             1.0.
         mixer_weight (float): Weight of the Mixer's loss. Defaults to 1.0.
+        mixer_batch_ratio (float): Share of the batch that the Mixer is
+            trained on, in (0, 1]. Defaults to 1.0.
+        mixer_interval (int): The Mixer is trained in every so many-th step.
+            With several processes, more than 1 needs
+            ``find_unused_parameters=True`` in the config. Defaults to 1.
+        feature_net (dict, optional): Config of a frozen backbone that feeds
+            the Mixer in place of the momentum network, with its weights in
+            ``init_cfg``. Defaults to None.
         mask_loss_weight (float): First weight of the mask loss,
             :math:`\beta`. Defaults to 0.1.
         mask_loss (dict): Config of the mask loss. Defaults to
@@ -120,6 +128,9 @@ class SAMixMoCo(MixingMixin, BaseSelfSupervisor):
                  nce_weight: float = 1.0,
                  mix_weight: float = 1.0,
                  mixer_weight: float = 1.0,
+                 mixer_batch_ratio: float = 1.0,
+                 mixer_interval: int = 1,
+                 feature_net: Optional[Union[dict, nn.Module]] = None,
                  mask_loss_weight: float = 0.1,
                  mask_loss: Union[dict, nn.Module] = dict(type='MaskLoss'),
                  pretrained: Optional[str] = None,
@@ -138,11 +149,14 @@ class SAMixMoCo(MixingMixin, BaseSelfSupervisor):
         self.cross_view = cross_view
         self.nce_weight = check_weight('nce_weight', nce_weight)
         self.mix_weight = check_weight('mix_weight', mix_weight)
-        self.mixer_weight = check_weight('mixer_weight', mixer_weight)
         self.init_mixing(
             online=dict(backbone=self.backbone, neck=self.neck),
             mixer=mixer,
             feature_stage=feature_stage,
+            feature_net=feature_net,
+            mixer_batch_ratio=mixer_batch_ratio,
+            mixer_interval=mixer_interval,
+            mixer_weight=mixer_weight,
             alpha=alpha,
             lam_per_sample=lam_per_sample,
             lam_margin=lam_margin,
@@ -155,11 +169,12 @@ class SAMixMoCo(MixingMixin, BaseSelfSupervisor):
         self.register_buffer('queue_ptr', self.queue.new_zeros(1).long())
         self.clusters = self.cluster_head = None
         if variant == 'cluster':
-            if not self.mixer.learnable:
+            if not self.mixer.trains:
                 raise ValueError(
                     "variant='cluster' trains the mixing policy, but "
-                    f'{type(self.mixer).__name__} has nothing to learn; leave '
-                    "out 'variant' or write mixer=dict(type='Mixer')")
+                    f'{type(self.mixer).__name__} has nothing to learn or is '
+                    "frozen; leave out 'variant' or write "
+                    "mixer=dict(type='Mixer')")
             self.clusters = OnlineClusters(num_clusters, feat_dim,
                                            **(clusters or {}))
             self.cluster_head = ClusterHead(
@@ -185,33 +200,40 @@ class SAMixMoCo(MixingMixin, BaseSelfSupervisor):
             ``mask_std``, the policy's own and the clusters'.
         """
         inputs_q, inputs_k = two_views(inputs)  # (N, 3, H, W)
-        pair_k = self.draw_pair(inputs_q)
-        pair_q = self.draw_pair(inputs_q)
+        pair_k, pair_q = self.draw_pairs(inputs_q)
+        step = self.begin_step()
+        index = None  # the images' numbers in the data set, (N, )
+        if self.clusters is not None:
+            index = sample_indices(data_samples)
         # The keys of this batch join the queue before the backward pass.
         negatives = self.queue.clone()  # (feat_dim, K)
 
         view_q = self.momentum_view(inputs_q)
         view_k = self.momentum_view(inputs_k)
         first, second = match_views(view_q, view_k, self.cross_view)
-        mask_k = self.make_masks(first.inputs, first.feats, pair_k,
-                                 second.feats)  # (N, 1, H, W)
-        mask_q, pair_q = self.online_masks(first.inputs, first.feats, pair_q,
-                                           second.feats)  # (N, 1, H, W)
+        projected = self.project(first.feats, second.feats, pair_k)
+        losses = {}
+        if pair_k is not None:
+            # (M, 1, H, W)
+            mask_k = self.make_masks(first.inputs, projected, pair_k)
+            losses.update(
+                step.release(
+                    self.mixer_losses(first, second, mask_k, pair_k,
+                                      negatives, index)))
+        # (N, 1, H, W)
+        mask_q, pair_q = self.online_masks(first.inputs, projected, pair_q)
 
-        losses = self.clean_losses(inputs_q, view_k.keys, negatives)
+        losses.update(
+            step.release(
+                self.clean_losses(inputs_q, view_k.keys, negatives)))
         losses.update(
             self.online_losses(first, second, mask_q, pair_q, negatives))
-        if self.clusters is None:
-            losses.update(
-                self.mixer_losses(first, second, mask_k, pair_k, negatives))
-        else:
-            index = sample_indices(data_samples)  # (N, )
-            losses.update(
-                self.cluster_losses(first, second, mask_k, pair_k, index))
+        if self.clusters is not None:
+            losses.update(self.cluster_losses(first, index))
             losses.update(self.update_clusters(view_k.keys, index))
         enqueue(self.queue, self.queue_ptr, view_k.keys)
         losses.update(self.mixer.log_vars())
-        return losses
+        return step.hand_over(losses)
 
     @no_grad()
     def momentum_view(self, inputs: Tensor) -> View:
@@ -223,18 +245,20 @@ class SAMixMoCo(MixingMixin, BaseSelfSupervisor):
         Returns:
             View: The images with their features and keys.
         """
-        batch = BatchShuffle()
+        twin, batch = self.momentum_net, BatchShuffle()
         shuffled = batch.shuffle(inputs)
         if self.tap is None:
-            feats, outputs = inputs, self.momentum_net.backbone(shuffled)
+            outputs = twin.backbone(shuffled)
+            feats = self.momentum_features(inputs)
         else:
-            outputs, feats = forward_with_tap(self.momentum_net.backbone,
-                                              self.tap, shuffled)
+            outputs, feats = forward_with_tap(twin.backbone, self.tap,
+                                              shuffled)
             feats = batch.restore(feats)  # (N, C, h, w)
-        pooled = batch.restore(pool(outputs))  # (N, C_out)
-        keys = self.momentum_net.neck(outputs)[0]
-        keys = batch.restore(F.normalize(keys, dim=1))  # (N, feat_dim)
-        return View(inputs, feats, pooled, keys)
+        pooled = None
+        if self.clusters is not None:
+            pooled = batch.restore(pool(outputs))  # (N, C_out)
+        keys = F.normalize(twin.neck(outputs)[0], dim=1)
+        return View(inputs, feats, pooled, batch.restore(keys))
 
     def clean_losses(self, inputs: Tensor, keys: Tensor,
                      negatives: Tensor) -> Dict[str, Tensor]:
@@ -280,60 +304,49 @@ class SAMixMoCo(MixingMixin, BaseSelfSupervisor):
         return dict(loss_mix=self.mix_weight * loss)
 
     def mixer_losses(self, first: View, second: View, mask: Tensor, pair: Pair,
-                     negatives: Tensor) -> Dict[str, Tensor]:
-        """Step 3: SAMix-I's Mixer, through the momentum network (Eq. 11).
+                     negatives: Tensor,
+                     index: Optional[Tensor]) -> Dict[str, Tensor]:
+        """Step 3: the Mixer, through the momentum network (Eq. 11); in
+        SAMix-C through the cluster head as well.
 
         Args:
             first (View): As in :meth:`online_losses`.
             second (View): As in :meth:`online_losses`.
-            mask (Tensor): The :meth:`make_masks`, (N, 1, H, W).
-            pair (Pair): Ratios and partners.
-            negatives (Tensor): The queue, (feat_dim, K).
+            mask (Tensor): The :meth:`make_masks`, (M, 1, H, W).
+            pair (Pair): Ratios, and partners of the first M images.
+            negatives (Tensor): The queue, (feat_dim, K), for SAMix-I.
+            index (Tensor, optional): The images' numbers in the data set,
+                (N, ), for SAMix-C.
 
         Returns:
-            Dict[str, Tensor]: ``loss_mixer``, ``loss_mask`` and
-            :meth:`mask_log_vars`; empty for a policy that does not learn.
+            Dict[str, Tensor]: As :meth:`with_mask_losses`.
         """
-        if not self.mixer.learnable:
-            return {}
         mixed = blend(first.inputs, mask, pair.index, second.inputs)
-        queries = _embed(self.momentum_net, mixed)  # (N, feat_dim)
-        loss = self.mixer_loss(*_similarities(queries, first, second, pair),
-                               queries @ negatives, pair.lam)
-        return self._with_mask_losses(loss, mask, pair)
+        if index is None:
+            queries = _embed(self.momentum_net, mixed)  # (M, feat_dim)
+            loss = self.mixer_loss(
+                *_similarities(queries, first, second, pair),
+                queries @ negatives, pair.lam)
+        else:
+            labels = self.clusters.labels_of(index)  # (N, )
+            pooled = pool(self.momentum_net.backbone(mixed))  # (M, C_out)
+            loss = self.mixer_loss(
+                self.cluster_head.classify_frozen(pooled), labels[:len(mask)],
+                labels[pair.index], pair.lam)
+        return self.with_mask_losses(loss, mask, pair)
 
-    def cluster_losses(self, first: View, second: View, mask: Tensor,
-                       pair: Pair, index: Tensor) -> Dict[str, Tensor]:
-        """Step 3: SAMix-C's Mixer, through momentum network and cluster head,
-        and the head itself on clean momentum features.
+    def cluster_losses(self, view: View, index: Tensor) -> Dict[str, Tensor]:
+        """Step 3: SAMix-C's cluster head, on clean momentum features.
 
         Args:
-            first (View): As in :meth:`online_losses`.
-            second (View): As in :meth:`online_losses`.
-            mask (Tensor): The :meth:`make_masks`, (N, 1, H, W).
-            pair (Pair): Ratios and partners.
+            view (View): Clean images with their pooled features.
             index (Tensor): The images' numbers in the data set, (N, ).
 
         Returns:
-            Dict[str, Tensor]: ``loss_cluster``, ``loss_mixer``, ``loss_mask``
-            and :meth:`mask_log_vars`.
+            Dict[str, Tensor]: ``loss_cluster``.
         """
         labels = self.clusters.labels_of(index)  # (N, )
-        mixed = blend(first.inputs, mask, pair.index, second.inputs)
-        pooled = pool(self.momentum_net.backbone(mixed))  # (N, C_out)
-        loss = self.mixer_loss(
-            self.cluster_head.classify_frozen(pooled), labels,
-            labels[pair.index], pair.lam)
-        return dict(
-            loss_cluster=self.cluster_head.loss(first.pooled, labels),
-            **self._with_mask_losses(loss, mask, pair))
-
-    def _with_mask_losses(self, loss: Tensor, mask: Tensor,
-                          pair: Pair) -> Dict[str, Tensor]:
-        return dict(
-            loss_mixer=self.mixer_weight * loss,
-            loss_mask=self.mask_loss_weight * self.mask_loss(mask, pair.lam),
-            **self.mask_log_vars(mask, pair))
+        return dict(loss_cluster=self.cluster_head.loss(view.pooled, labels))
 
     @no_grad()
     def update_clusters(self, keys: Tensor,
@@ -372,5 +385,5 @@ def _embed(network: nn.Module, inputs: Tensor) -> Tensor:
 def _similarities(queries: Tensor, first: View, second: View,
                   pair: Pair) -> tuple:
     """Similarities with the positives of first images and partners, (N, )."""
-    return (similarity(queries, first.keys),
+    return (similarity(queries, first.keys[:len(queries)]),
             similarity(queries, second.keys[pair.index]))

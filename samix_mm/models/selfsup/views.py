@@ -1,5 +1,5 @@
 """Two views of a batch: what is mixed, and with what it is matched."""
-from typing import List, NamedTuple, Sequence, Tuple, Union
+from typing import List, NamedTuple, Optional, Sequence, Tuple, Union
 
 import torch
 from mmengine.dist import get_world_size
@@ -14,12 +14,13 @@ class View(NamedTuple):
     Attributes:
         inputs (Tensor): Images with shape (N, 3, H, W).
         feats (Tensor): What the mixing policy works on, (N, C, h, w).
-        pooled (Tensor): The backbone's pooled output, (N, C_out).
+        pooled (Tensor, optional): The backbone's pooled output, (N, C_out),
+            where clusters are wanted.
         keys (Tensor): Unit embeddings with shape (N, feat_dim).
     """
     inputs: Tensor
     feats: Tensor
-    pooled: Tensor
+    pooled: Optional[Tensor]
     keys: Tensor
 
 

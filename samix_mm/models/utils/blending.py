@@ -17,20 +17,22 @@ def blend(inputs: Tensor,
         x_m = s \odot x_i + (1 - s) \odot x_j
 
     Args:
-        inputs (Tensor): Images with shape (N, C, H, W).
+        inputs (Tensor): Images with shape (N, C, H, W), of which the first M
+            are mixed.
         mask (Tensor): Share of the first image at each pixel, shape
-            (N, 1, H, W), in [0, 1].
-        index (Tensor): Partner of each image, shape (N, ).
+            (M, 1, H, W), in [0, 1].
+        index (Tensor): Partner of each of the first M, shape (M, ).
         partners (Tensor, optional): Images that the partners are taken from,
             same shape as ``inputs``: another view of them, say. None means
             ``inputs``. Defaults to None.
 
     Returns:
-        Tensor: Mixed images with shape (N, C, H, W), in the type of
+        Tensor: Mixed images with shape (M, C, H, W), in the type of
         ``inputs``.
     """
     partners = inputs if partners is None else partners
-    return torch.lerp(partners[index], inputs, mask.to(inputs.dtype))
+    first = inputs[:len(index)]
+    return torch.lerp(partners[index], first, mask.to(inputs.dtype))
 
 
 def adjust_mask(mask: Tensor, lam: Lam) -> Tensor:

@@ -52,8 +52,11 @@ def lam_like(lam: Lam, reference: Tensor) -> Tensor:
     Raises:
         ValueError: If ``lam`` is neither one number nor of shape (N, ).
     """
-    lam = torch.as_tensor(lam, dtype=reference.dtype, device=reference.device)
     num_samples = reference.size(0)
+    if not isinstance(lam, Tensor):
+        # Filled on the device: a copy would let the host wait for it.
+        return reference.new_full((num_samples, ), lam)
+    lam = lam.to(reference)
     if lam.ndim > 1 or lam.numel() not in (1, num_samples):
         raise ValueError('lam must be one number or have the shape '
                          f'({num_samples},), got {tuple(lam.shape)}')

@@ -1,16 +1,20 @@
-from typing import Dict, Optional, Tuple, Union
+import math
+from typing import Any, Dict, Optional, Tuple, Union
 
 import torch
+from mmengine.optim import OptimWrapper
 from mmengine.registry import MODELS
 from torch import Tensor, nn
 
 from ..necks.mixing_policy import MixingPolicy
 from .blending import adjust_mask
+from .branch_backward import BranchBackward
+from .feature_net import FeatureNet
 from .feature_tap import find_tap, forward_to_tap
 from .lam import lam_like
 from .momentum_twin import MomentumTwin
 from .pair_stream import Pair, PairStream
-from .validation import check_unit_interval, check_weight
+from .validation import check_share, check_unit_interval, check_weight
 
 
 class MixingMixin:
@@ -20,13 +24,16 @@ class MixingMixin:
     (``momentum_net``) and the stream of ratios and partners (``pairs``), and
     makes the masks. Losses are the algorithm's own.
 
-    ``momentum``, ``end_momentum`` and ``mask_loss_weight`` are public: hooks
-    read and, the last one, write them.
+    ``momentum``, ``end_momentum``, ``mixer_interval`` and
+    ``mask_loss_weight`` are public: hooks read and, the last one, write them.
     """
 
     def init_mixing(self, online: Dict[str, Optional[nn.Module]],
                     mixer: Optional[Union[dict, nn.Module]],
-                    feature_stage: Optional[int], alpha: float,
+                    feature_stage: Optional[int],
+                    feature_net: Optional[Union[dict, nn.Module]],
+                    mixer_batch_ratio: float, mixer_interval: int,
+                    mixer_weight: float, alpha: float,
                     lam_per_sample: bool, lam_margin: float, lam_adjust: bool,
                     momentum: float, end_momentum: float,
                     mask_loss: Union[dict, nn.Module],
@@ -45,6 +52,13 @@ class MixingMixin:
         if not 0 <= lam_margin <= 0.5:
             raise ValueError(
                 f'lam_margin must be in [0, 0.5], got {lam_margin!r}')
+        if mixer_interval < 1:
+            raise ValueError(
+                f'mixer_interval must be 1 or more, got {mixer_interval!r}')
+        self.mixer_interval = mixer_interval
+        self.mixer_batch_ratio = check_share('mixer_batch_ratio',
+                                             mixer_batch_ratio)
+        self.mixer_weight = check_weight('mixer_weight', mixer_weight)
         self.lam_margin = lam_margin
         self.lam_adjust = lam_adjust
         self.momentum = check_unit_interval('momentum', momentum)
@@ -57,13 +71,20 @@ class MixingMixin:
             raise TypeError(
                 'mixer must be a mixing policy such as '
                 f"dict(type='Mixer'), got {type(self.mixer).__name__}")
-        self.tap = None
-        if self.mixer.needs_features:
+        self.tap = self.feature_net = None
+        if self.mixer.needs_features and feature_net is not None:
+            self.feature_net = FeatureNet(_build(feature_net), feature_stage)
+            self.mixer.set_in_channels(self.feature_net.tap.channels)
+        elif self.mixer.needs_features:
             self.tap = find_tap(online['backbone'], feature_stage)
             self.mixer.set_in_channels(self.tap.channels)
         self.pairs = PairStream(alpha, lam_per_sample)
         self.momentum_net = MomentumTwin(**online)
         self.momentum_net.follow_on_load(self, prefix='momentum_net.')
+        # A reentrant checkpoint cannot be back-propagated to given inputs.
+        self._release_branches = not any(
+            getattr(module, 'with_cp', False) for module in self.modules())
+        self._optim_wrapper: Optional[OptimWrapper] = None
 
     def init_weights(self) -> None:
         """Initialize the weights; the momentum network starts as a copy of
@@ -74,26 +95,71 @@ class MixingMixin:
         if first and (self.init_cfg or {}).get('type') != 'Pretrained':
             self.momentum_net.sync(self)
 
-    def draw_pair(self, inputs: Tensor) -> Pair:
+    def train_step(self, data: Union[dict, tuple, list],
+                   optim_wrapper: OptimWrapper) -> Dict[str, Tensor]:
+        """As in ``BaseModel``, with the memory of one branch at a time.
+
+        Args:
+            data (dict | tuple | list): A batch of the data loader.
+            optim_wrapper (OptimWrapper): The optimizer's wrapper.
+
+        Returns:
+            Dict[str, Tensor]: Scalars for the log.
+        """
+        self.release_branches_for(optim_wrapper)
+        try:
+            return super().train_step(data, optim_wrapper)
+        finally:
+            self.release_branches_for(None)
+
+    def release_branches_for(self,
+                             optim_wrapper: Optional[OptimWrapper]) -> None:
+        """Say what will back-propagate the losses from now on.
+
+        Args:
+            optim_wrapper (OptimWrapper, optional): It back-propagates the
+                plain sum of all losses, once, so that a branch of the loss
+                can be released before. None keeps all branches until their
+                losses are back-propagated, one by one if need be.
+        """
+        self._optim_wrapper = optim_wrapper
+
+    def begin_step(self) -> BranchBackward:
+        """BranchBackward: What back-propagates this step's branches."""
+        optim_wrapper = self._optim_wrapper if self._release_branches else None
+        return BranchBackward(
+            [param for param in self.parameters() if param.requires_grad],
+            optim_wrapper)
+
+    def draw_pairs(self, inputs: Tensor) -> Tuple[Optional[Pair], Pair]:
         """Draw ratios and partners for a batch.
 
         Args:
             inputs (Tensor): Images with shape (N, 3, H, W).
 
         Returns:
-            Pair: The ratio or ratios, and partners of shape (N, ).
+            Tuple[Pair | None, Pair]: For the mixing policy's images, the
+            first M = ``mixer_batch_ratio`` * N, with partners of shape (M, )
+            among them, or None if it is not trained in this step; and for the
+            online network's, with partners of shape (N, ).
 
         Raises:
             ValueError: If there are fewer than two images.
             RuntimeError: If a training goes on without momentum updates.
         """
         self.momentum_net.require_updates()
-        if inputs.size(0) < 2:
+        num_images = inputs.size(0)
+        if num_images < 2:
             raise ValueError(
                 'mixing needs at least 2 images in a batch, got '
-                f'{inputs.size(0)}; raise train_dataloader.batch_size or set '
+                f'{num_images}; raise train_dataloader.batch_size or set '
                 'train_dataloader.drop_last=True')
-        return self.pairs.draw(inputs.size(0), inputs.device)
+        num_steps = self.pairs.num_draws // 2
+        num_mixer = max(2, math.ceil(self.mixer_batch_ratio * num_images))
+        pair_k = self.pairs.draw(num_mixer, inputs.device)
+        pair_q = self.pairs.draw(num_images, inputs.device)
+        trains = self.mixer.trains and num_steps % self.mixer_interval == 0
+        return pair_k if trains else None, pair_q
 
     @torch.no_grad()
     def momentum_features(self, inputs: Tensor) -> Tensor:
@@ -103,42 +169,53 @@ class MixingMixin:
             inputs (Tensor): Images with shape (N, 3, H, W).
 
         Returns:
-            Tensor: The momentum network's map, shape (N, C, h, w); the
-            images themselves for a policy without need of features.
+            Tensor: The map of the momentum network or of ``feature_net``,
+            shape (N, C, h, w); the images themselves for a policy without
+            need of features.
         """
+        if self.feature_net is not None:
+            return self.feature_net(inputs)
         if self.tap is None:
             return inputs
         return forward_to_tap(self.momentum_net.backbone, self.tap, inputs)
 
-    def make_masks(self,
-                   inputs: Tensor,
-                   feats: Tensor,
-                   pair: Pair,
-                   partner_feats: Optional[Tensor] = None) -> Tensor:
+    def project(self,
+                feats: Tensor,
+                partner_feats: Optional[Tensor] = None,
+                pair: Optional[Pair] = None) -> Any:
+        """Step 2: what all masks of the batch share.
+
+        Args:
+            feats (Tensor): Features of the images that come first,
+                (N, C, h, w).
+            partner_feats (Tensor, optional): Those that partners are taken
+                from, same shape. None means ``feats``. Defaults to None.
+            pair (Pair, optional): The pairs that the policy is trained on.
+                None does without its gradients. Defaults to None.
+
+        Returns:
+            Any: What the policy makes masks of.
+        """
+        partner_feats = feats if partner_feats is None else partner_feats
+        with torch.set_grad_enabled(pair is not None):
+            return self.mixer.project(feats, partner_feats)
+
+    def make_masks(self, inputs: Tensor, projected: Any, pair: Pair) -> Tensor:
         """Step 2: the Mixer's masks, as it makes them.
 
         Args:
             inputs (Tensor): Images with shape (N, 3, H, W).
-            feats (Tensor): Their :meth:`momentum_features`, (N, C, h, w).
-            pair (Pair): Ratios and partners.
-            partner_feats (Tensor, optional): Features that the partners' are
-                taken from, same shape. None means ``feats``. Defaults to
-                None.
+            projected (Any): Their features by :meth:`project`.
+            pair (Pair): Ratios, and partners of the first M images.
 
         Returns:
-            Tensor: The share of the first image, shape (N, 1, H, W).
+            Tensor: The share of the first image, shape (M, 1, H, W).
         """
-        partner_feats = feats if partner_feats is None else partner_feats
-        return self.mixer(feats, partner_feats[pair.index], pair.lam,
-                          tuple(inputs.shape[2:]))
+        return self.mixer.masks(projected, pair, tuple(inputs.shape[2:]))
 
     @torch.no_grad()
-    def online_masks(
-            self,
-            inputs: Tensor,
-            feats: Tensor,
-            pair: Pair,
-            partner_feats: Optional[Tensor] = None) -> Tuple[Tensor, Pair]:
+    def online_masks(self, inputs: Tensor, projected: Any,
+                     pair: Pair) -> Tuple[Tensor, Pair]:
         """Step 2: the masks of the online network's images, without
         gradient, adjusted; those of plain MixUp for extreme ratios.
 
@@ -147,15 +224,14 @@ class MixingMixin:
 
         Args:
             inputs (Tensor): Images with shape (N, 3, H, W).
-            feats (Tensor): Their :meth:`momentum_features`, (N, C, h, w).
+            projected (Any): Their features by :meth:`project`.
             pair (Pair): Ratios and partners.
-            partner_feats (Tensor, optional): As in :meth:`make_masks`.
 
         Returns:
             Tuple[Tensor, Pair]: The share of the first image, shape
             (N, 1, H, W), and the partners with the ratios of the labels.
         """
-        mask = self.make_masks(inputs, feats, pair, partner_feats)
+        mask = self.make_masks(inputs, projected, pair)
         if not self.mixer.learnable:
             return mask, pair._replace(lam=mask.mean(dim=(1, 2, 3)))
         if self.lam_adjust:
@@ -163,6 +239,24 @@ class MixingMixin:
         lam = lam_like(pair.lam, mask).view(-1, 1, 1, 1)  # (N, 1, 1, 1)
         extreme = (lam < self.lam_margin) | (lam > 1 - self.lam_margin)
         return torch.where(extreme, lam, mask), pair
+
+    def with_mask_losses(self, loss: Tensor, mask: Tensor,
+                         pair: Pair) -> Dict[str, Tensor]:
+        """Step 3: complete the Mixer's loss (Eq. 11).
+
+        Args:
+            loss (Tensor): Its classification or contrastive part, a scalar.
+            mask (Tensor): The :meth:`make_masks`, (M, 1, H, W).
+            pair (Pair): The ratios they were asked for.
+
+        Returns:
+            Dict[str, Tensor]: ``loss_mixer`` and ``loss_mask``, weighted, and
+            :meth:`mask_log_vars`.
+        """
+        return dict(
+            loss_mixer=self.mixer_weight * loss,
+            loss_mask=self.mask_loss_weight * self.mask_loss(mask, pair.lam),
+            **self.mask_log_vars(mask, pair))
 
     @staticmethod
     @torch.no_grad()

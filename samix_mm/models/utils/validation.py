@@ -23,6 +23,24 @@ def check_unit_interval(name: str, value: float) -> float:
     return value
 
 
+def check_share(name: str, value: float) -> float:
+    """Return ``value`` if it is above 0 and at most 1.
+
+    Args:
+        name (str): What the value is called in the config.
+        value (float): The value.
+
+    Returns:
+        float: The value.
+
+    Raises:
+        ValueError: If it is not a number in (0, 1].
+    """
+    if not (isinstance(value, (int, float)) and 0 < value <= 1):
+        raise ValueError(f'{name} must be in (0, 1], got {value!r}')
+    return value
+
+
 def check_weight(name: str, value: float) -> float:
     """Return ``value`` if it is a finite number, 0 or more.
 

@@ -209,8 +209,8 @@ def test_position_embeddings_are_resized(tmp_path):
 
 @pytest.mark.parametrize('init_cfg, found', [
     (dict(type='Pretrained', checkpoint='', prefix='backbone.'),
-     "checkpoint=''"),
-    (dict(type='Pretrained', checkpoint=None), 'checkpoint=None'),
+     "'checkpoint': ''"),
+    (dict(type='Pretrained', checkpoint=None), "'checkpoint': None"),
     (dict(type='Kaiming', layer='Conv2d'), 'no checkpoint'),
     ([dict(type='Kaiming', layer='Conv2d')], 'no checkpoint'),
 ])

@@ -299,8 +299,8 @@ def test_without_clean_images():
 def masks_of(model, lam):
     inputs, _, _ = batch()
     model.eval()
-    feats = model.momentum_features(inputs)
-    return model.online_masks(inputs, feats, Pair(lam, INDEX))[0]
+    projected = model.project(model.momentum_features(inputs))
+    return model.online_masks(inputs, projected, Pair(lam, INDEX))[0]
 
 
 @pytest.mark.parametrize('lam', [0.1, 0.3, 0.85, LAMS])
@@ -338,9 +338,10 @@ def test_without_adjusting_masks_are_the_mixers():
     inputs, _, _ = batch()
     model.eval()
     pair = Pair(0.2, INDEX)
-    feats = model.momentum_features(inputs)
-    expected = model.make_masks(inputs, feats, pair)
-    assert torch.equal(model.online_masks(inputs, feats, pair)[0], expected)
+    projected = model.project(model.momentum_features(inputs))
+    expected = model.make_masks(inputs, projected, pair)
+    masks, _ = model.online_masks(inputs, projected, pair)
+    assert torch.equal(masks, expected)
     assert (expected.mean(dim=(1, 2, 3)) - 0.2).abs().max() > 0.01
 
 

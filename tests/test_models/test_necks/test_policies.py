@@ -85,7 +85,7 @@ def test_in_the_classifier_a_policy_costs_no_momentum_pass(name):
 def test_labels_follow_what_cutmix_shows():
     model = build(mixer=dict(type='CutMix'))
     inputs, _, _ = batch()
-    pair = model.draw_pair(inputs)
-    mask, shown = model.online_masks(inputs, inputs, pair)
+    _, pair = model.draw_pairs(inputs)
+    mask, shown = model.online_masks(inputs, model.project(inputs), pair)
     assert torch.equal(shown.index, pair.index)
     torch.testing.assert_close(shown.lam, mask.mean(dim=(1, 2, 3)))

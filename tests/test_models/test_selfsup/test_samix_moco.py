@@ -48,21 +48,22 @@ def test_each_part_is_matched_with_the_other_view_of_its_image(
     num = 4
     index = dict(mixer=torch.tensor([1, 2, 3, 0]),
                  online=torch.tensor([2, 0, 3, 1]))
-    pairs = [Pair(0.5, index['mixer']), Pair(0.5, index['online'])]
+    pairs = Pair(0.5, index['mixer']), Pair(0.5, index['online'])
     model = build_moco(cross_view=cross_view, lam_margin=0.)
     inputs = tagged_views(model, monkeypatch, num)
     seen = {}
     index = index[who]
 
-    def masks(view, feats, pair, partner_feats=None):
+    def masks(inputs, projected, pair):
         if pair.index is index:
-            seen['partner_feats'] = partner_feats[pair.index].flatten()
+            seen['partner_feats'] = projected[1][pair.index].flatten()
         # the first image's part is the upper half
         mask = torch.zeros(num, 1, 16, 16)
         mask[:, :, :8] = 1
         return mask
 
-    monkeypatch.setattr(model, 'draw_pair', lambda _: pairs.pop(0))
+    monkeypatch.setattr(model, 'draw_pairs', lambda _: pairs)
+    monkeypatch.setattr(model.mixer, 'project', lambda *feats: feats)
     monkeypatch.setattr(model, 'make_masks', masks)
     monkeypatch.setattr(
         model, 'clean_losses', lambda *args: {})
@@ -102,7 +103,7 @@ def test_values_of_the_online_losses():
     model = build_moco(mixer=dict(type='MixUp'))
     model.eval()
     lam, index = 0.3, torch.tensor([2, 0, 3, 1])
-    model.draw_pair = lambda _: Pair(lam, index)
+    model.draw_pairs = lambda _: (None, Pair(lam, index))
     inputs, samples = views()
     negatives = model.queue.clone()
     losses = model.loss(inputs, samples)

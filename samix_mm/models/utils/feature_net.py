@@ -1,0 +1,60 @@
+from typing import Optional
+
+import torch
+from mmengine.model import BaseModule
+from torch import Tensor, nn
+
+from .feature_tap import find_tap, forward_to_tap
+from .pretrained import require_pretrained
+
+
+class FeatureNet(BaseModule):
+    """A frozen backbone that feeds the Mixer.
+
+    Args:
+        backbone (nn.Module): A backbone of MMPretrain, with its weights in
+            ``init_cfg``.
+        feature_stage (int, optional): The stage that feeds the Mixer, as
+            :func:`~samix_mm.models.utils.find_tap` counts. Defaults to None.
+    """
+
+    def __init__(self,
+                 backbone: nn.Module,
+                 feature_stage: Optional[int] = None) -> None:
+        super().__init__()
+        self.backbone = backbone.requires_grad_(False)
+        self.tap = find_tap(backbone, feature_stage)
+        self.eval()
+
+    def init_weights(self) -> None:
+        """Load the weights.
+
+        Raises:
+            ValueError: If the checkpoint is not given or does not fit.
+        """
+        if not self.is_init:
+            require_pretrained(self.backbone, 'the Mixer', 'feature_net')
+        super().init_weights()
+
+    def train(self, mode: bool = True) -> 'FeatureNet':
+        """Stay in evaluation mode.
+
+        Args:
+            mode (bool): Ignored. Defaults to True.
+
+        Returns:
+            FeatureNet: Itself.
+        """
+        return super().train(False)
+
+    @torch.no_grad()
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Extract features.
+
+        Args:
+            inputs (Tensor): Images with shape (N, 3, H, W).
+
+        Returns:
+            Tensor: The feature map with shape (N, C, h, w).
+        """
+        return forward_to_tap(self.backbone, self.tap, inputs)
