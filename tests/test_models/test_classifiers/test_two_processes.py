@@ -1,10 +1,11 @@
+import pytest
 import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
 from torch.nn.parallel import DistributedDataParallel
 
 from samix_mm.models.utils import Pair
-from tests.tiny import batch, build
+from tests.tiny import batch, build, sgd
 
 NUM = 3  # images in each process
 INDEX = torch.tensor([[1, 2, 0], [2, 0, 1]])
@@ -34,7 +35,7 @@ def gradients(model, wrapped, inputs, data_samples):
     }
 
 
-def process(rank, folder):
+def process(rank, folder, release):
     torch.set_num_threads(1)
     dist.init_process_group(
         'gloo', init_method=f'file://{folder}/group', rank=rank, world_size=2)
@@ -45,15 +46,19 @@ def process(rank, folder):
     own = slice(NUM * rank, NUM * (rank + 1))
     # gradients stay apart if a parameter gets none
     wrapped = DistributedDataParallel(model, find_unused_parameters=False)
+    if release:
+        model.release_branches_for(sgd(model))
     grads = gradients(model, wrapped, inputs[own], data_samples[own])
     torch.save(grads, f'{folder}/grads_{rank}.pth')
     dist.destroy_process_group()
 
 
-def test_two_processes_equal_one_with_the_joined_batch(tmp_path):
+@pytest.mark.parametrize('release', [False, True])
+def test_two_processes_equal_one_with_the_joined_batch(tmp_path, release):
     """Partners stay within each process: the joined permutation is the two
     of them side by side."""
-    context = mp.spawn(process, args=(str(tmp_path), ), nprocs=2, join=False)
+    context = mp.spawn(
+        process, args=(str(tmp_path), release), nprocs=2, join=False)
     index_k = torch.cat([INDEX[0], NUM + INDEX[1]])
     index_q = torch.cat([INDEX[1], NUM + INDEX[0]])
     model = model_with_pairs(

@@ -4,6 +4,7 @@ import torch.multiprocessing as mp
 from torch.nn.parallel import DistributedDataParallel
 
 from samix_mm.models.utils import Pair
+from tests.tiny import sgd
 from tests.tiny_ssl import build_moco, views
 
 NUM = 4  # images in each process
@@ -51,6 +52,7 @@ def process(rank, folder):
     own = slice(NUM * rank, NUM * (rank + 1))
     # gradients stay apart if a parameter gets none
     wrapped = DistributedDataParallel(model, find_unused_parameters=False)
+    model.release_branches_for(sgd(model))  # as in training
     result = step(model, wrapped, [view[own] for view in inputs],
                   data_samples[own])
     torch.save(result, f'{folder}/result_{rank}.pth')
