@@ -19,6 +19,7 @@ model = dict(
 # The Mixer starts from scratch, at 0.01 (OpenMixup).
 optim_wrapper = dict(
     optimizer=dict(lr=1e-3, weight_decay=5e-4),
+    constructor='MergedOptimWrapperConstructor',
     paramwise_cfg=dict(custom_keys=dict(mixer=dict(lr_mult=10.))))
 
 param_scheduler = dict(T_max=200)

@@ -7,3 +7,5 @@ custom_imports = dict(imports=['samix_mm'], allow_failed_imports=False)
 # MixUp and CutMix of the recipe give way to SAMix.
 model = dict(type='SAMixClassifier', eta=0.1, train_cfg=None)
 custom_hooks = [dict(type='EMAMomentumHook')]
+# One parameter group for each setting of the recipe, not for each parameter.
+optim_wrapper = dict(constructor='MergedOptimWrapperConstructor')

@@ -20,6 +20,7 @@ model = dict(
 # The Mixer's own learning rate is 0.1 (OpenMixup).
 optim_wrapper = dict(
     optimizer=dict(lr=0.2),
+    constructor='MergedOptimWrapperConstructor',
     paramwise_cfg=dict(custom_keys=dict(mixer=dict(lr_mult=0.5))))
 
 param_scheduler = dict(T_max=400)

@@ -1,10 +1,11 @@
 from .hooks import (EMAMomentumHook, MaskLossAnnealHook, MixedSampleHook,
                     OnlineClusterHook, PlainCheckpointHook)
-from .optim_wrappers import CPUAmpOptimWrapper
+from .optim_wrappers import CPUAmpOptimWrapper, MergedOptimWrapperConstructor
 from .runner import AllHeadsTestLoop, AllHeadsValLoop, KNNTestLoop, KNNValLoop
 
 __all__ = [
     'AllHeadsTestLoop', 'AllHeadsValLoop', 'CPUAmpOptimWrapper',
     'EMAMomentumHook', 'KNNTestLoop', 'KNNValLoop', 'MaskLossAnnealHook',
-    'MixedSampleHook', 'OnlineClusterHook', 'PlainCheckpointHook'
+    'MergedOptimWrapperConstructor', 'MixedSampleHook', 'OnlineClusterHook',
+    'PlainCheckpointHook'
 ]

@@ -1,7 +1,8 @@
-from typing import Optional
+from typing import Optional, Union
 
 import torch
 from mmengine.model import BaseModule
+from mmpretrain.registry import MODELS
 from torch import Tensor, nn
 
 from .feature_tap import find_tap, forward_to_tap
@@ -12,16 +13,18 @@ class FeatureNet(BaseModule):
     """A frozen backbone that feeds the Mixer.
 
     Args:
-        backbone (nn.Module): A backbone of MMPretrain, with its weights in
+        backbone (dict): Config of a backbone, with its weights in
             ``init_cfg``.
         feature_stage (int, optional): The stage that feeds the Mixer, as
             :func:`~samix_mm.models.utils.find_tap` counts. Defaults to None.
     """
 
     def __init__(self,
-                 backbone: nn.Module,
+                 backbone: Union[dict, nn.Module],
                  feature_stage: Optional[int] = None) -> None:
         super().__init__()
+        if isinstance(backbone, dict):
+            backbone = MODELS.build(backbone)
         self.backbone = backbone.requires_grad_(False)
         self.tap = find_tap(backbone, feature_stage)
         self.eval()

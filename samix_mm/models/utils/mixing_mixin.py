@@ -73,7 +73,7 @@ class MixingMixin:
                 f"dict(type='Mixer'), got {type(self.mixer).__name__}")
         self.tap = self.feature_net = None
         if self.mixer.needs_features and feature_net is not None:
-            self.feature_net = FeatureNet(_build(feature_net), feature_stage)
+            self.feature_net = FeatureNet(feature_net, feature_stage)
             self.mixer.set_in_channels(self.feature_net.tap.channels)
         elif self.mixer.needs_features:
             self.tap = find_tap(online['backbone'], feature_stage)

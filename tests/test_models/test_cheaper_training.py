@@ -1,0 +1,226 @@
+"""Options that leave out work of the Mixer's training."""
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from samix_mm.engine.hooks.ema_momentum_hook import _check_unused_parameters
+from tests.tiny import BACKBONES, batch, build, model_cfg, sgd
+from tests.tiny_ssl import build_moco, moco_cfg, views
+
+ALGORITHMS = ['classifier', 'infonce', 'cluster']
+
+
+def model_and_data(name, **kwargs):
+    if name == 'classifier':
+        inputs, _, samples = batch(4)
+        return build(**kwargs).train(), dict(
+            inputs=inputs, data_samples=samples)
+    if name == 'cluster':
+        kwargs.update(variant='cluster', num_clusters=3)
+    inputs, samples = views(4)
+    model = build_moco(**kwargs).train()
+    return model, dict(inputs=inputs, data_samples=samples)
+
+
+def passes_of(network, step):
+    """Sizes of the batches that a network sees, with and without graph."""
+    seen = dict(graph=[], plain=[])
+
+    def record(module, args):
+        kind = 'graph' if args[0].requires_grad else 'plain'
+        seen[kind].append(len(args[0]))
+
+    handle = network.register_forward_pre_hook(record)
+    step()
+    handle.remove()
+    return seen
+
+
+def mixer_state(model):
+    return torch.cat([
+        value.flatten().double().clone()
+        for value in model.mixer.state_dict().values()
+    ])
+
+
+@pytest.mark.parametrize('name', ALGORITHMS)
+@pytest.mark.parametrize('ratio, num', [(1., 4), (0.75, 3), (0.6, 3),
+                                        (0.01, 2)])
+def test_the_mixer_learns_from_a_part_of_the_batch(name, ratio, num):
+    model, data = model_and_data(name, mixer_batch_ratio=ratio)
+    whole = passes_of(model.backbone, lambda: model.loss(**data))['plain']
+    assert whole == [4, 4]  # clean and mixed
+    mixed = passes_of(model.momentum_net.backbone,
+                      lambda: model.loss(**data))['graph']
+    assert mixed == [num]
+    for _ in range(4):  # two images may be their own partners
+        model.loss(**data)['loss_mixer'].backward()
+    assert any(param.grad.abs().max() > 0
+               for param in model.mixer.parameters())
+
+
+@pytest.mark.parametrize('name', ['classifier', 'infonce'])
+def test_a_part_is_the_loss_of_these_images(name):
+    """As if the batch were no larger, where nothing else depends on it."""
+    model, data = model_and_data(
+        name, mixer_batch_ratio=0.5, mixer=dict(type='Mixer', dropout=0.))
+    model.eval()
+    loss = model.loss(**data)['loss_mixer']
+    small, _ = model_and_data(name, mixer=dict(type='Mixer', dropout=0.))
+    small.eval().load_state_dict(model.state_dict())
+    small.pairs.num_draws = 0
+    cut = slice(2)
+    inputs = data['inputs']
+    inputs = inputs[cut] if name == 'classifier' else [
+        view[cut] for view in inputs
+    ]
+    if name == 'infonce':
+        small.queue.copy_(build_moco().queue)
+    expected = small.loss(inputs, data['data_samples'][cut])['loss_mixer']
+    torch.testing.assert_close(loss, expected)
+
+
+@pytest.mark.parametrize('name', ALGORITHMS)
+def test_the_mixer_learns_in_every_third_step(name):
+    model, data = model_and_data(name, mixer_interval=3)
+    optim_wrapper = sgd(model, lr=1.)
+    changed, logged = [], []
+    for step in range(5):
+        if step == 2:  # a resumed run goes on where it was
+            state = model.state_dict()
+            model, _ = model_and_data(name, mixer_interval=3)
+            model.load_state_dict(state)
+            optim_wrapper = sgd(model, lr=1.)
+        weight = model.mixer.query.weight.detach().clone()
+        log_vars = model.train_step(data, optim_wrapper)
+        changed.append(not torch.equal(weight, model.mixer.query.weight))
+        logged.append('loss_mixer' in log_vars)
+    assert changed == logged == [True, False, False, True, False]
+
+
+def checkpoint_of(model, folder):
+    path = folder / 'trained.pth'
+    torch.save(dict(state_dict=model.state_dict()), path)
+    return str(path)
+
+
+@pytest.mark.parametrize('name', ['classifier', 'infonce'])
+def test_a_frozen_mixer(name, tmp_path):
+    trained, data = model_and_data(name)
+    trained.mixer.gamma.data.fill_(0.7)
+    init_cfg = dict(
+        type='Pretrained', checkpoint=checkpoint_of(trained, tmp_path),
+        prefix='mixer.')
+    torch.manual_seed(5)
+    model, _ = model_and_data(
+        name, mixer=dict(type='Mixer', frozen=True, init_cfg=init_cfg))
+    for key, value in trained.mixer.state_dict().items():
+        assert torch.equal(model.mixer.state_dict()[key], value), key
+    before = mixer_state(model)
+    assert not model.mixer.training and model.training
+    seen = passes_of(model.momentum_net.backbone,
+                     lambda: model.train_step(data, sgd(model, lr=1.)))
+    assert seen['graph'] == []
+    assert torch.equal(mixer_state(model), before)
+    losses = model.loss(**data)
+    assert not {'loss_mixer', 'loss_mask'} & set(losses)
+    assert losses['gamma'] == pytest.approx(0.7)
+    sum(value for key, value in losses.items() if 'loss' in key).backward()
+    assert all(param.grad is not None for param in model.parameters()
+               if param.requires_grad)
+
+
+def test_masks_of_a_frozen_mixer_still_have_the_ratio_as_mean(tmp_path):
+    init_cfg = dict(
+        type='Pretrained', checkpoint=checkpoint_of(build(), tmp_path),
+        prefix='mixer.')
+    model = build(mixer=dict(type='Mixer', frozen=True, init_cfg=init_cfg))
+    inputs, _, _ = batch(4)
+    _, pair = model.draw_pairs(inputs)
+    pair = pair._replace(lam=0.3)
+    projected = model.project(model.momentum_features(inputs))
+    masks, shown = model.online_masks(inputs, projected, pair)
+    assert shown.lam == 0.3
+    torch.testing.assert_close(masks.mean(dim=(1, 2, 3)), torch.full((4, ), .3))
+    assert masks.std() > 1e-4
+
+
+def test_a_frozen_mixer_needs_weights():
+    with pytest.raises(ValueError, match='a frozen Mixer needs the weights'):
+        build(mixer=dict(type='Mixer', frozen=True))
+    with pytest.raises(ValueError, match='is frozen'):
+        build_moco(variant='cluster', mixer=dict(type='Mixer', frozen=True))
+
+
+@pytest.mark.parametrize('name', ['classifier', 'infonce'])
+def test_a_given_feature_extractor(name, tmp_path):
+    """It feeds the Mixer in evaluation mode, and nothing trains it."""
+    source, data = model_and_data(name)
+    backbone = dict(
+        BACKBONES['ResNet_CIFAR'][0],
+        init_cfg=dict(
+            type='Pretrained', checkpoint=checkpoint_of(source, tmp_path),
+            prefix='backbone.'))
+    model, _ = model_and_data(name, feature_net=backbone)
+    net = model.feature_net
+    weights = source.backbone.state_dict()
+    for key, value in net.backbone.state_dict().items():
+        assert torch.equal(value, weights[key]), key
+    assert model.training and not any(
+        part.training for part in net.modules())
+    inputs = data['inputs']
+    inputs = inputs if name == 'classifier' else inputs[0]
+    feats = source.eval().backbone.conv1(inputs)
+    feats = source.backbone.relu(source.backbone.bn1(feats))
+    for stage in ('layer1', 'layer2', 'layer3'):
+        feats = getattr(source.backbone, stage)(feats)
+    torch.testing.assert_close(model.momentum_features(inputs), feats)
+    before = {key: value.clone() for key, value in net.state_dict().items()}
+    model.train_step(data, sgd(model, lr=1.))
+    for key, value in net.state_dict().items():
+        assert torch.equal(value, before[key]), key
+
+
+def test_a_frozen_mixer_with_an_extractor_needs_no_momentum_pass(tmp_path):
+    source, data = model_and_data('classifier')
+    init_cfg = dict(
+        type='Pretrained', checkpoint=checkpoint_of(source, tmp_path))
+    model, _ = model_and_data(
+        'classifier',
+        mixer=dict(
+            type='Mixer', frozen=True,
+            init_cfg=dict(init_cfg, prefix='mixer.')),
+        feature_net=dict(
+            BACKBONES['ResNet_CIFAR'][0],
+            init_cfg=dict(init_cfg, prefix='backbone.')))
+    seen = passes_of(model.momentum_net.backbone, lambda: model.loss(**data))
+    assert seen == dict(graph=[], plain=[])
+
+
+def test_an_extractor_needs_weights():
+    with pytest.raises(ValueError, match='weights of a pre-trained feature_n'):
+        build(feature_net=BACKBONES['ResNet_CIFAR'][0])
+
+
+@pytest.mark.parametrize('kwargs, message', [
+    (dict(mixer_batch_ratio=0.), r'mixer_batch_ratio must be in \(0, 1\]'),
+    (dict(mixer_batch_ratio=1.5), 'got 1.5'),
+    (dict(mixer_interval=0), 'mixer_interval must be 1 or more, got 0'),
+])
+def test_refuses_wrong_numbers(kwargs, message):
+    from mmpretrain.registry import MODELS
+    for cfg in (model_cfg(**kwargs), moco_cfg(**kwargs)):
+        with pytest.raises(ValueError, match=message):
+            MODELS.build(cfg)
+
+
+def test_processes_would_wait_for_a_mixer_that_is_not_trained():
+    model = build(mixer_interval=2)
+    wrapper = SimpleNamespace(module=model, find_unused_parameters=False)
+    with pytest.raises(ValueError, match='find_unused_parameters = True'):
+        _check_unused_parameters(wrapper)
+    wrapper.find_unused_parameters = True
+    _check_unused_parameters(wrapper)
+    model.mixer_interval, wrapper.find_unused_parameters = 1, False
+    _check_unused_parameters(wrapper)
