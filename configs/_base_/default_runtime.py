@@ -3,6 +3,8 @@ _base_ = 'mmpretrain::_base_/default_runtime.py'
 custom_imports = dict(imports=['samix_mm'])
 
 default_hooks = dict(
+    # the log without a wait for the GPU in each step
+    runtime_info=dict(type='DeferredRuntimeInfoHook'),
     checkpoint=dict(save_best='auto', max_keep_ckpts=2),
     # checkpoints which any PyTorch reads without running code from them
     plain_checkpoint=dict(type='PlainCheckpointHook'))

@@ -142,7 +142,8 @@ def test_masks_of_a_frozen_mixer_still_have_the_ratio_as_mean(tmp_path):
     projected = model.project(model.momentum_features(inputs))
     masks, shown = model.online_masks(inputs, projected, pair)
     assert shown.lam == 0.3
-    torch.testing.assert_close(masks.mean(dim=(1, 2, 3)), torch.full((4, ), .3))
+    means = masks.mean(dim=(1, 2, 3))
+    torch.testing.assert_close(means, torch.full((4, ), 0.3))
     assert masks.std() > 1e-4
 
 

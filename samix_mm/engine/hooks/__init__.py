@@ -1,3 +1,4 @@
+from .deferred_runtime_info_hook import DeferredRuntimeInfoHook
 from .ema_momentum_hook import EMAMomentumHook
 from .mask_loss_anneal_hook import MaskLossAnnealHook
 from .mixed_sample_hook import MixedSampleHook
@@ -5,6 +6,6 @@ from .online_cluster_hook import OnlineClusterHook
 from .plain_checkpoint_hook import PlainCheckpointHook
 
 __all__ = [
-    'EMAMomentumHook', 'MaskLossAnnealHook', 'MixedSampleHook',
-    'OnlineClusterHook', 'PlainCheckpointHook'
+    'DeferredRuntimeInfoHook', 'EMAMomentumHook', 'MaskLossAnnealHook',
+    'MixedSampleHook', 'OnlineClusterHook', 'PlainCheckpointHook'
 ]

@@ -8,6 +8,7 @@ from mmengine.model import MMDistributedDataParallel, is_model_wrapper
 from mmengine.registry import HOOKS
 from mmengine.runner import Runner
 
+from .finite_watch import FiniteWatch
 from .mask_loss_anneal_hook import MaskLossAnnealHook
 from .online_cluster_hook import OnlineClusterHook
 from .plain_checkpoint_hook import PlainCheckpointHook
@@ -50,6 +51,7 @@ class EMAMomentumHook(Hook):
             raise ValueError(
                 f'warmup_iters must be 0 or more, got {warmup_iters}')
         self.warmup_iters = warmup_iters
+        self._watch = FiniteWatch()
 
     def before_run(self, runner: Runner) -> None:
         """Register the companions that the config leaves out."""
@@ -88,8 +90,17 @@ class EMAMomentumHook(Hook):
             # It calls the model's forward, not its train_step.
             model.release_branches_for(runner.optim_wrapper)
 
+    def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        """Save nothing that is not finite.
+
+        Raises:
+            FloatingPointError: As :meth:`after_train_iter`.
+        """
+        self._watch.check()
+
     def after_train(self, runner: Runner) -> None:
         """Leave the model as it was."""
+        self._watch.check()
         _unwrap(runner).release_branches_for(None)
 
     def after_train_iter(self,
@@ -104,7 +115,7 @@ class EMAMomentumHook(Hook):
                 is there to skip the step.
         """
         if not hasattr(runner.optim_wrapper, 'loss_scaler'):
-            _check_finite(outputs, runner.iter)
+            self._watch.add(outputs, runner.iter)
         model = _unwrap(runner)
         momentum = self.momentum_at(runner.iter, runner.max_iters, model)
         if runner.optim_wrapper.should_update():
@@ -156,16 +167,3 @@ def _check_last_batch(dataloader) -> None:
             f'{num_samples} images in batches of {batch_size} leave a batch '
             'of 1; choose another train_dataloader.batch_size or set '
             'train_dataloader.drop_last=True')
-
-
-def _check_finite(outputs: Optional[dict], iteration: int) -> None:
-    bad = {
-        name: float(value)
-        for name, value in (outputs or {}).items()
-        if 'loss' in name and not torch.isfinite(torch.as_tensor(value)).all()
-    }
-    if bad:
-        raise FloatingPointError(
-            f'not finite at iteration {iteration}: {bad}; lower the learning '
-            'rate, clip gradients with optim_wrapper.clip_grad or, in fp16, '
-            'train with --amp, which scales the loss')

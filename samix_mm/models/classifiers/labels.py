@@ -2,7 +2,6 @@
 from typing import List
 
 import torch
-import torch.nn.functional as F
 from mmengine.model import BaseDataPreprocessor
 from mmpretrain.structures import DataSample
 from torch import Tensor, nn
@@ -91,15 +90,16 @@ def mixed_loss(head: nn.Module, feats, label_i: Tensor, label_j: Tensor,
     """
     if hasattr(head, 'loss_mix'):
         return head.loss_mix(feats, label_i, label_j, lam)['loss']
+    classes = torch.arange(head.num_classes, device=label_i.device)
     onehot_i, onehot_j = (
-        F.one_hot(label, head.num_classes).float()
+        (label.unsqueeze(1) == classes).float()
         for label in (label_i, label_j))  # (N, K)
     lam = lam_like(lam, onehot_i).unsqueeze(1)  # (N, 1)
     scores = lam * onehot_i + (1 - lam) * onehot_j  # (N, K)
     # Batch augmentations leave the first label in place as well, and heads
-    # with a margin read it.
+    # with a margin read it. Of shape (1, ) it need not be read by the host.
     samples = [
         DataSample().set_gt_label(label).set_gt_score(score)
-        for label, score in zip(label_i, scores)
+        for label, score in zip(label_i.unsqueeze(1), scores)
     ]
     return head.loss(feats, samples)['loss']

@@ -1,0 +1,67 @@
+"""The tool that measures what a step costs; no test depends on time."""
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.processes import run
+
+ROOT = Path(__file__).parents[1]
+TOOL = ROOT / 'tools/analysis/step_cost.py'
+
+
+def costs(cwd, *arguments, options=None):
+    """Costs by the names of configs; bare names and paths are as good."""
+    out = run(
+        sys.executable, TOOL, *arguments, '--rounds', 2, '--json', cwd=cwd,
+        options=options, PYTHONWARNINGS='ignore')
+    found = [json.loads(line) for line in out.splitlines()
+             if line.startswith('{"config"')]
+    return {cost['config']: cost for cost in found}
+
+
+@pytest.fixture(scope='module')
+def measured(tmp_path_factory):
+    return costs(
+        tmp_path_factory.mktemp('cost'), 'samix_cifar100_r18',
+        ROOT / 'configs/samix/samix_cifar100_r18_fast.py',
+        '--batch', 8)
+
+
+def test_flops_of_the_default_and_of_the_preset(measured):
+    default, fast = measured.values()
+    assert default['config'] == 'samix_cifar100_r18'
+    assert (default['size'], default['batch']) == (32, 8)
+    assert 2.9 < default['flop_ratio'] <= 2.95
+    assert 1.5 < fast['flop_ratio'] <= 1.65
+
+
+def test_parts_add_up_to_the_step(measured):
+    for cost in measured.values():
+        parts = sum(part['gflops'] for part in cost['parts'].values())
+        assert parts == pytest.approx(cost['gflops']['samix'], rel=0.01)
+        vanilla = cost['gflops']['vanilla']
+        parts = cost['parts']
+        assert parts['online mixed']['gflops'] == pytest.approx(
+            vanilla, rel=0.01)
+        # without the last stage, a quarter, and without a backward pass
+        assert parts['momentum clean']['gflops'] == pytest.approx(
+            vanilla / 3 * 3 / 4, rel=0.05)
+
+
+def test_memory_is_that_of_one_branch(measured):
+    """At a batch of 8 the gradients of a branch weigh as its activations."""
+    default, fast = measured.values()
+    assert default['memory_ratio'] < 2
+    assert default['megabytes']['vanilla'] > 30
+
+
+def test_self_supervised(tmp_path):
+    cost, = costs(
+        tmp_path, 'samix-c_cifar10-jpeg-2k_r18w16', '--batch', 4,
+        options=['model.num_clusters=3']).values()
+    assert cost['flop_ratio'] == pytest.approx(2.5, abs=0.05)
+    assert {'online clean', 'online mixed', 'momentum clean',
+            'momentum mixed', 'Mixer', 'EMA',
+            'optimizer'} == set(cost['parts'])
