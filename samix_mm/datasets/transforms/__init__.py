@@ -1,0 +1,3 @@
+from .cached_image import CachedImageFromFile
+
+__all__ = ['CachedImageFromFile']
