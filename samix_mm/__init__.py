@@ -18,11 +18,13 @@ mend_mmselfsup()
 mend_negative_hue()
 mend_scoped_collate()
 
-from . import (checkpoint, datasets, engine, evaluation,  # noqa: E402,F401
-               models, registry)
+from . import (atomic_backend, checkpoint, datasets,  # noqa: E402,F401
+               engine, evaluation, models, registry)
 from .cpu_processes import allow_cpu_processes  # noqa: E402
 from .version import __version__  # noqa: E402
+from .whole_checkpoint import resume_from_whole_checkpoints  # noqa: E402
 
 allow_cpu_processes()
+resume_from_whole_checkpoints()
 
 __all__ = ['__version__']

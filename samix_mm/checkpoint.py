@@ -28,6 +28,10 @@ VOUCH_VARIABLE = 'TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD'
 ONLINE_PARTS = ('backbone.', 'neck.', 'head.')
 
 
+class DamagedCheckpointError(RuntimeError):
+    """A checkpoint cannot be read to its end."""
+
+
 class UnsafeCheckpointError(pickle.UnpicklingError):
     """A checkpoint holds more than tensors and plain types."""
 
@@ -97,6 +101,7 @@ def load_checkpoint(filename: str, map_location: Any = None) -> dict:
 
     Raises:
         FileNotFoundError: If there is no such file.
+        DamagedCheckpointError: If it is cut off or corrupted.
         UnsafeCheckpointError: If it holds anything but tensors and plain
             types, unless the user vouches for it with
             ``TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD=1``.
@@ -115,6 +120,11 @@ def load_checkpoint(filename: str, map_location: Any = None) -> dict:
             f'types, and could run code ({_first_line(error)}). If you trust '
             f'whoever made it, set {VOUCH_VARIABLE}=1 in the environment.'
         ) from None
+    except (RuntimeError, EOFError, OSError) as error:
+        raise DamagedCheckpointError(
+            f'{filename} is damaged ({_first_line(error)}); resume from '
+            'another file, or write --resume alone to go on from the newest '
+            'whole one') from error
 
 
 def publish_checkpoint(in_file: str, out_file: str) -> str:

@@ -1,12 +1,13 @@
-from .hooks import (DeferredRuntimeInfoHook, EMAMomentumHook,
+from .hooks import (DeferredRuntimeInfoHook, EMAMomentumHook, ExactResumeHook,
                     MaskLossAnnealHook, MixedSampleHook, OnlineClusterHook,
-                    PlainCheckpointHook)
+                    PlainCheckpointHook, SafeCheckpointHook)
 from .optim_wrappers import CPUAmpOptimWrapper, MergedOptimWrapperConstructor
 from .runner import AllHeadsTestLoop, AllHeadsValLoop, KNNTestLoop, KNNValLoop
 
 __all__ = [
     'AllHeadsTestLoop', 'AllHeadsValLoop', 'CPUAmpOptimWrapper',
-    'DeferredRuntimeInfoHook', 'EMAMomentumHook', 'KNNTestLoop', 'KNNValLoop',
-    'MaskLossAnnealHook', 'MergedOptimWrapperConstructor', 'MixedSampleHook',
-    'OnlineClusterHook', 'PlainCheckpointHook'
+    'DeferredRuntimeInfoHook', 'EMAMomentumHook', 'ExactResumeHook',
+    'KNNTestLoop', 'KNNValLoop', 'MaskLossAnnealHook',
+    'MergedOptimWrapperConstructor', 'MixedSampleHook', 'OnlineClusterHook',
+    'PlainCheckpointHook', 'SafeCheckpointHook'
 ]

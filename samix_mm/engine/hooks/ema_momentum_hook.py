@@ -8,7 +8,6 @@ from mmengine.model import MMDistributedDataParallel, is_model_wrapper
 from mmengine.registry import HOOKS
 from mmengine.runner import Runner
 
-from .finite_watch import FiniteWatch
 from .mask_loss_anneal_hook import MaskLossAnnealHook
 from .online_cluster_hook import OnlineClusterHook
 from .plain_checkpoint_hook import PlainCheckpointHook
@@ -39,19 +38,22 @@ class EMAMomentumHook(Hook):
             network that follows slowly from a random start stays near chance
             for the first thousand steps, which short runs cannot afford.
             Defaults to 0, as in the paper.
+        max_skipped (int): How many steps in a row may be skipped because a
+            loss is not finite, before training stops. Defaults to 10.
 
     Raises:
-        ValueError: If ``warmup_iters`` is negative.
+        ValueError: If a number is negative.
     """
 
     priority = 'NORMAL'
 
-    def __init__(self, warmup_iters: int = 0) -> None:
-        if warmup_iters < 0:
-            raise ValueError(
-                f'warmup_iters must be 0 or more, got {warmup_iters}')
+    def __init__(self, warmup_iters: int = 0, max_skipped: int = 10) -> None:
+        for name, number in dict(
+                warmup_iters=warmup_iters, max_skipped=max_skipped).items():
+            if number < 0:
+                raise ValueError(f'{name} must be 0 or more, got {number}')
         self.warmup_iters = warmup_iters
-        self._watch = FiniteWatch()
+        self.max_skipped = max_skipped
 
     def before_run(self, runner: Runner) -> None:
         """Register the companions that the config leaves out."""
@@ -87,21 +89,13 @@ class EMAMomentumHook(Hook):
         model.momentum_net.expect_updates()
         if isinstance(runner.model, MMDistributedDataParallel):
             _check_unused_parameters(runner.model)
-            # It calls the model's forward, not its train_step.
-            model.release_branches_for(runner.optim_wrapper)
-
-    def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Save nothing that is not finite.
-
-        Raises:
-            FloatingPointError: As :meth:`after_train_iter`.
-        """
-        self._watch.check()
+        optimizer = runner.optim_wrapper.optimizer
+        self._handle = optimizer.register_step_post_hook(self._has_stepped)
+        self._stepped = False
 
     def after_train(self, runner: Runner) -> None:
-        """Leave the model as it was."""
-        self._watch.check()
-        _unwrap(runner).release_branches_for(None)
+        """Leave the optimizer as it was."""
+        self._handle.remove()
 
     def after_train_iter(self,
                          runner: Runner,
@@ -111,15 +105,15 @@ class EMAMomentumHook(Hook):
         """Move the momentum network, if the optimizer has made a step.
 
         Raises:
-            FloatingPointError: If a loss is not finite and no gradient scaler
-                is there to skip the step.
+            FloatingPointError: If too many steps in a row were skipped.
         """
-        if not hasattr(runner.optim_wrapper, 'loss_scaler'):
-            self._watch.add(outputs, runner.iter)
         model = _unwrap(runner)
+        if model.skipped_steps:
+            self._report(runner, model, outputs)
         momentum = self.momentum_at(runner.iter, runner.max_iters, model)
-        if runner.optim_wrapper.should_update():
+        if self._stepped:
             model.update_momentum_net(momentum)
+        self._stepped = False
         runner.message_hub.update_scalar('train/momentum', momentum)
 
     def momentum_at(self, iteration: int, max_iters: int, model) -> float:
@@ -139,6 +133,30 @@ class EMAMomentumHook(Hook):
         if iteration < self.warmup_iters:
             momentum *= iteration / self.warmup_iters
         return momentum
+
+
+    def _has_stepped(self, *args) -> None:
+        """Called by the optimizer, which a gradient scaler may leave out."""
+        self._stepped = True
+
+    def _report(self, runner: Runner, model, outputs: Optional[dict]) -> None:
+        """Say what was not finite, and stop if it goes on."""
+        bad = {
+            name: float(value)
+            for name, value in (outputs or {}).items()
+            if 'loss' in name and not math.isfinite(value)
+        }
+        lams = [str(lam) for lam in model.pairs.lams_of_last_step()]
+        message = (
+            f'not finite at iteration {runner.iter}: {bad} with lam = '
+            f'{" and ".join(lams)} (Mixer and online network)')
+        if model.skipped_steps > self.max_skipped:
+            raise FloatingPointError(
+                f'{message}, after {self.max_skipped} skipped steps in a row; '
+                'lower the learning rate, clip gradients with '
+                'optim_wrapper.clip_grad, look for NaN in the images or, in '
+                'fp16, train with --amp, which scales the loss')
+        runner.logger.warning(f'{message}; the step is skipped')
 
 
 def _unwrap(runner: Runner) -> torch.nn.Module:

@@ -23,7 +23,7 @@ def enqueue(queue: Tensor, pointer: Tensor, keys: Tensor) -> None:
     """Replace the oldest keys by those of all processes, in place.
 
     Any number of keys fits: the queue is a ring, and of more keys than it
-    holds the last ones stay.
+    holds the last ones stay. A key that is not finite changes nothing.
 
     Args:
         queue (Tensor): Keys in the columns, shape (feat_dim, K).
@@ -36,5 +36,7 @@ def enqueue(queue: Tensor, pointer: Tensor, keys: Tensor) -> None:
     columns = torch.arange(num_keys, device=queue.device)
     columns = (pointer + columns) % queue_len  # (N * processes, )
     columns, keys = columns[-queue_len:], keys[-queue_len:]
-    queue[:, columns] = keys.t().to(queue.dtype)
+    finite = keys.isfinite().all(dim=1, keepdim=True)
+    keys = torch.where(finite, keys.to(queue.dtype), queue[:, columns].t())
+    queue[:, columns] = keys.t()
     pointer.copy_((pointer + num_keys) % queue_len)

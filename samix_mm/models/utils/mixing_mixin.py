@@ -2,6 +2,7 @@ import math
 from typing import Any, Dict, Optional, Tuple, Union
 
 import torch
+from mmengine.dist import all_reduce
 from mmengine.optim import OptimWrapper
 from mmengine.registry import MODELS
 from torch import Tensor, nn
@@ -13,6 +14,7 @@ from .feature_net import FeatureNet
 from .feature_tap import find_tap, forward_to_tap
 from .lam import lam_like
 from .momentum_twin import MomentumTwin
+from .norm_statistics import NormStatistics
 from .pair_stream import Pair, PairStream
 from .validation import check_share, check_unit_interval, check_weight
 
@@ -85,6 +87,8 @@ class MixingMixin:
         self._release_branches = not any(
             getattr(module, 'with_cp', False) for module in self.modules())
         self._optim_wrapper: Optional[OptimWrapper] = None
+        #: Training steps skipped in a row.
+        self.skipped_steps = 0
 
     def init_weights(self) -> None:
         """Initialize the weights; the momentum network starts as a copy of
@@ -97,7 +101,7 @@ class MixingMixin:
 
     def train_step(self, data: Union[dict, tuple, list],
                    optim_wrapper: OptimWrapper) -> Dict[str, Tensor]:
-        """As in ``BaseModel``, with the memory of one branch at a time.
+        """As in ``BaseModel``, with what :meth:`guarded_step` adds.
 
         Args:
             data (dict | tuple | list): A batch of the data loader.
@@ -106,11 +110,44 @@ class MixingMixin:
         Returns:
             Dict[str, Tensor]: Scalars for the log.
         """
+        return self.guarded_step(self, data, optim_wrapper)
+
+    def guarded_step(self, network: nn.Module, data: Union[dict, tuple, list],
+                     optim_wrapper: OptimWrapper) -> Dict[str, Tensor]:
+        """A training step with the memory of one branch at a time, that is
+        skipped if a loss is not finite.
+
+        A skipped step changes neither weights nor the running statistics of
+        norm layers, and gradients accumulated before it are dropped. Steps
+        skipped in a row are counted in ``skipped_steps``.
+
+        Args:
+            network (nn.Module): This algorithm, or its DDP wrapper.
+            data (dict | tuple | list): A batch of the data loader.
+            optim_wrapper (OptimWrapper): The optimizer's wrapper.
+
+        Returns:
+            Dict[str, Tensor]: Scalars for the log.
+        """
+        statistics = NormStatistics(self)
         self.release_branches_for(optim_wrapper)
         try:
-            return super().train_step(data, optim_wrapper)
+            with optim_wrapper.optim_context(network):
+                data = self.data_preprocessor(data, True)
+                losses = network._run_forward(data, mode='loss')
         finally:
             self.release_branches_for(None)
+        loss, log_vars = self.parse_losses(losses)
+        if _finite_everywhere(loss):
+            self.skipped_steps = 0
+            optim_wrapper.update_params(loss)
+        else:
+            self.skipped_steps += 1
+            # DDP and the count of accumulated steps wait for it.
+            optim_wrapper.backward(loss)
+            optim_wrapper.zero_grad()
+            statistics.restore()
+        return log_vars
 
     def release_branches_for(self,
                              optim_wrapper: Optional[OptimWrapper]) -> None:
@@ -284,6 +321,13 @@ class MixingMixin:
             momentum (float): Weight kept by it, in [0, 1].
         """
         self.momentum_net.update(self, momentum)
+
+
+def _finite_everywhere(loss: Tensor) -> bool:
+    """Whether the losses of all processes are finite."""
+    finite = loss.detach().isfinite().int()
+    all_reduce(finite, op='min')
+    return bool(finite)
 
 
 def _build(part: Union[dict, nn.Module]) -> nn.Module:

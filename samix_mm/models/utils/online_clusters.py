@@ -126,7 +126,8 @@ class OnlineClusters(ImageMemory):
         """Update the memory with a batch, of all processes together.
 
         Of an image that is there several times the first feature counts, in
-        the order of ranks. Nothing waits for the device.
+        the order of ranks. One that is not finite changes nothing. Nothing
+        waits for the device.
 
         Args:
             index (Tensor): Which images, shape (N, ), N equal in all
@@ -148,6 +149,8 @@ class OnlineClusters(ImageMemory):
                 f'features, got the shape {tuple(index.shape)}')
         index = torch.cat(all_gather(self.known(index)))
         feats = torch.cat(all_gather(feats.detach().float().contiguous()))
+        finite = feats.isfinite().all(dim=1, keepdim=True)
+        feats = torch.where(finite, feats, self.features[index].float())
         self.blend_in(index, feats, self.momentum)
         before = self.labels[index]
         after = nearest(self.features[index], self.centroids)

@@ -1,4 +1,4 @@
-from typing import NamedTuple
+from typing import List, NamedTuple
 
 import torch
 from torch import Tensor
@@ -58,6 +58,14 @@ class PairStream(RandomStream):
             lam = lam.to(device, non_blocking=True)
         index = torch.from_numpy(rng.permutation(num_samples))
         return Pair(lam, index.to(device, non_blocking=True))
+
+    def lams_of_last_step(self) -> List[Lam]:
+        """List[float | Tensor]: The ratios of the last two draws again."""
+        size = 1 if self.per_sample else None
+        return [
+            sample_lam(self.alpha, size, self.generator_of(number))
+            for number in range(max(self.num_draws - 2, 0), self.num_draws)
+        ]
 
     def extra_repr(self) -> str:
         return f'alpha={self.alpha}, per_sample={self.per_sample}'

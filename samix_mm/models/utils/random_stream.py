@@ -24,8 +24,16 @@ class RandomStream(nn.Module):
 
     def current(self) -> np.random.Generator:
         """The generator of this draw, from its beginning."""
+        return self.generator_of(self.num_draws)
+
+    def generator_of(self, num_draw: int) -> np.random.Generator:
+        """The generator of any draw, from its beginning.
+
+        Args:
+            num_draw (int): Number of the draw, from 0.
+        """
         return np.random.default_rng(
-            [self.seed, get_rank(), self.num_draws, *self.salt])
+            [self.seed, get_rank(), num_draw, *self.salt])
 
     def advance(self) -> None:
         """Go on to the next draw."""
