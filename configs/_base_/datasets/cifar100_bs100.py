@@ -7,7 +7,12 @@ train_pipeline = [
     dict(type='PackInputs'),
 ]
 
-train_dataloader = dict(
-    batch_size=100, num_workers=4, dataset=dict(pipeline=train_pipeline))
-val_dataloader = dict(batch_size=100, num_workers=4)
+# Workers stay, and send one tensor a batch, not one an image.
+loader = dict(
+    batch_size=100,
+    num_workers=4,
+    collate_fn=dict(type='default_collate'),
+    persistent_workers=True)
+train_dataloader = dict(loader, dataset=dict(pipeline=train_pipeline))
+val_dataloader = loader
 test_dataloader = val_dataloader

@@ -29,6 +29,8 @@ train_dataloader = dict(
         data_prefix='train',
         pipeline=train_pipeline),
     sampler=dict(type='DefaultSampler', shuffle=True),
+    # one tensor a batch crosses to the main process, not one an image
+    collate_fn=dict(type='default_collate'),
     persistent_workers=True)
 val_dataloader = dict(
     batch_size=250,
@@ -39,6 +41,7 @@ val_dataloader = dict(
         data_prefix='test',
         pipeline=test_pipeline),
     sampler=dict(type='DefaultSampler', shuffle=False),
+    collate_fn=dict(type='default_collate'),
     persistent_workers=True)
 test_dataloader = val_dataloader
 

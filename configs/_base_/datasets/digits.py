@@ -20,12 +20,14 @@ train_dataloader = dict(
     num_workers=1,
     dataset=dict(type='Digits', split='train', pipeline=train_pipeline),
     sampler=dict(type='DefaultSampler', shuffle=True),
+    collate_fn=dict(type='default_collate'),
     persistent_workers=True)
 val_dataloader = dict(
     batch_size=120,
     num_workers=1,
     dataset=dict(type='Digits', split='test', pipeline=test_pipeline),
     sampler=dict(type='DefaultSampler', shuffle=False),
+    collate_fn=dict(type='default_collate'),
     persistent_workers=True)
 test_dataloader = val_dataloader
 

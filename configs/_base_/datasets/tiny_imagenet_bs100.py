@@ -14,9 +14,14 @@ test_pipeline = [
     dict(type='PackInputs'),
 ]
 
+# Workers stay, and send one tensor a batch, not one an image.
+loader = dict(
+    batch_size=100,
+    collate_fn=dict(type='default_collate'),
+    persistent_workers=True)
 dataset = dict(type='TinyImageNet', data_root='data/tiny-imagenet-200')
 train_dataloader = dict(
-    batch_size=100, dataset=dict(dataset, pipeline=train_pipeline))
+    loader, dataset=dict(dataset, pipeline=train_pipeline))
 val_dataloader = dict(
-    batch_size=100, dataset=dict(dataset, pipeline=test_pipeline))
+    loader, dataset=dict(dataset, pipeline=test_pipeline))
 test_dataloader = val_dataloader

@@ -14,6 +14,10 @@ class CachedImageFromFile(LoadImageFromFile):
     after an epoch. Once the memory is full, other images are read from their
     files as before.
 
+    Whatever a decoder says of a file that it cannot read, the error names the
+    file. OpenCV before version 5 does not complain of a JPEG that ends too
+    early: its last rows are grey.
+
     Required and added keys are those of ``LoadImageFromFile``.
 
     Args:
@@ -44,10 +48,13 @@ class CachedImageFromFile(LoadImageFromFile):
             dict | None: The same with ``img``, ``img_shape`` and
             ``ori_shape``; None for a file that cannot be read, with
             ``ignore_empty``.
+
+        Raises:
+            OSError: If the file cannot be read, without ``ignore_empty``.
         """
         path = results['img_path']
         if path not in self._images:
-            loaded = super().transform(results)
+            loaded = self._load(results)
             if loaded is None or loaded['img'].nbytes > self._free:
                 return loaded
             self._images[path] = loaded['img']
@@ -57,6 +64,21 @@ class CachedImageFromFile(LoadImageFromFile):
         results.update(
             img=img, img_shape=img.shape[:2], ori_shape=img.shape[:2])
         return results
+
+    def _load(self, results: dict) -> Optional[dict]:
+        """Load an image; a file that cannot be read is named."""
+        try:
+            return super().transform(results)
+        except Exception as error:  # decoders raise all kinds
+            if getattr(error, 'filename', None):
+                raise  # the system names it
+            # LoadImageFromFile forgets ignore_empty if OpenCV gives no image
+            if self.ignore_empty:
+                return None
+            raise OSError(
+                f"{results['img_path']} cannot be read as an image; restore "
+                'the file, take it out of the data set, or pass '
+                'ignore_empty=True to train without it') from error
 
     def __getstate__(self) -> dict:
         """Leave the images out of what spawned workers are sent."""

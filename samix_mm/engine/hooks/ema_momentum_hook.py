@@ -2,12 +2,12 @@ import math
 from typing import Optional
 
 import torch
-from mmengine.dataset import InfiniteSampler
 from mmengine.hooks import Hook
 from mmengine.model import MMDistributedDataParallel, is_model_wrapper
 from mmengine.registry import HOOKS
 from mmengine.runner import Runner
 
+from .data_checks import check_batches, check_labels
 from .mask_loss_anneal_hook import MaskLossAnnealHook
 from .online_cluster_hook import OnlineClusterHook
 from .plain_checkpoint_hook import PlainCheckpointHook
@@ -65,13 +65,14 @@ class EMAMomentumHook(Hook):
                 runner.register_hook(companion())
 
     def before_train(self, runner: Runner) -> None:
-        """Check the model and the schedule.
+        """Check the model, the data and the schedule.
 
         Raises:
             TypeError: If the model has no momentum network.
             ValueError: If the hook is there twice, the warm-up is longer than
-                the training, the last batch would have a single image, or DDP
-                would wait for a Mixer that is not trained in each step.
+                the training, there would be no batch or one of a single
+                image, the head has no class for a label, or DDP would wait
+                for a Mixer that is not trained in each step.
         """
         model = _unwrap(runner)
         if not hasattr(model, 'update_momentum_net'):
@@ -81,11 +82,14 @@ class EMAMomentumHook(Hook):
         if sum(isinstance(hook, EMAMomentumHook) for hook in runner.hooks) > 1:
             raise ValueError('EMAMomentumHook is in custom_hooks more than '
                              'once; leave one')
+        check_batches(runner.train_dataloader)
         if self.warmup_iters >= runner.max_iters:
             raise ValueError(
                 f'warmup_iters must be below the {runner.max_iters} '
                 f'iterations of the training, got {self.warmup_iters}')
-        _check_last_batch(runner.train_dataloader)
+        check_labels(runner.train_dataloader.dataset,
+                     getattr(getattr(model, 'head', None), 'num_classes',
+                             None))
         model.momentum_net.expect_updates()
         if isinstance(runner.model, MMDistributedDataParallel):
             _check_unused_parameters(runner.model)
@@ -134,7 +138,6 @@ class EMAMomentumHook(Hook):
             momentum *= iteration / self.warmup_iters
         return momentum
 
-
     def _has_stepped(self, *args) -> None:
         """Called by the optimizer, which a gradient scaler may leave out."""
         self._stepped = True
@@ -171,17 +174,3 @@ def _check_unused_parameters(wrapper: MMDistributedDataParallel) -> None:
             f'mixer_interval={interval} leaves the Mixer without gradients in '
             'most steps, for which several processes would wait; write '
             'find_unused_parameters = True into the config')
-
-
-def _check_last_batch(dataloader) -> None:
-    """Refuse a last batch of one image now, not at the end of the epoch."""
-    batch_size, sampler = dataloader.batch_size, dataloader.sampler
-    num_samples = len(sampler)
-    has_rest = not (
-        dataloader.drop_last or isinstance(sampler, InfiniteSampler))
-    if batch_size == 1 or (has_rest and num_samples % batch_size == 1):
-        raise ValueError(
-            'mixing needs at least 2 images in a batch, but '
-            f'{num_samples} images in batches of {batch_size} leave a batch '
-            'of 1; choose another train_dataloader.batch_size or set '
-            'train_dataloader.drop_last=True')

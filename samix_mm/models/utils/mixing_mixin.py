@@ -94,9 +94,11 @@ class MixingMixin:
         """Initialize the weights; the momentum network starts as a copy of
         the online one."""
         first = not self.is_init
+        cfgs = self.init_cfg or []
+        cfgs = [cfgs] if isinstance(cfgs, dict) else cfgs
         super().init_weights()
         # A checkpoint for the whole model has its own momentum network.
-        if first and (self.init_cfg or {}).get('type') != 'Pretrained':
+        if first and all(cfg['type'] != 'Pretrained' for cfg in cfgs):
             self.momentum_net.sync(self)
 
     def train_step(self, data: Union[dict, tuple, list],

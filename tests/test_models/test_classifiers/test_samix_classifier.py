@@ -426,6 +426,18 @@ def test_momentum_network_starts_as_a_copy():
     assert_same(twin, {key: state[key] for key in twin}, rtol=0, atol=0)
 
 
+def test_momentum_network_starts_as_a_copy_under_several_init_cfgs():
+    """As in Swin's configs."""
+    model = build(init_cfg=[
+        dict(type='TruncNormal', layer='Linear', std=0.02, bias=0.),
+        dict(type='Constant', layer='LayerNorm', val=1., bias=0.),
+    ])
+    copies = model.momentum_net.state_dict()
+    for name, value in model.state_dict().items():
+        if name in copies:
+            assert torch.equal(value, copies[name]), name
+
+
 def test_second_init_weights_keeps_the_momentum_network():
     model = build()
     separate(model)
