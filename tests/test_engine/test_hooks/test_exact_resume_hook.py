@@ -1,0 +1,157 @@
+"""A run that was stopped anywhere and resumed equals one that was not, bit
+for bit: with dropout, shuffling, random transforms and workers."""
+import random
+
+import numpy as np
+import pytest
+import torch
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
+from torch.utils.data import Dataset
+
+from tests.tiny import TinyImages, make_runner, model_cfg
+from tests.tiny_ssl import TwoViews, moco_cfg
+
+PREPROCESSOR = dict(mean=[120.] * 3, std=[60.] * 3)
+MODELS = dict(
+    classifier=lambda: dict(model_cfg(), data_preprocessor=dict(PREPROCESSOR)),
+    infonce=lambda: moco_cfg(
+        data_preprocessor=dict(PREPROCESSOR, type='SelfSupDataPreprocessor')),
+    cluster=lambda: moco_cfg(
+        variant='cluster', num_clusters=3,
+        data_preprocessor=dict(PREPROCESSOR, type='SelfSupDataPreprocessor')))
+NUM_IMAGES, ITERS = 12, 4  # an epoch
+
+
+class Shaky(Dataset):
+    """Adds noise of all three generators, as transforms do."""
+
+    def __init__(self, dataset):
+        self.dataset = dataset
+        self.metainfo = dataset.metainfo
+
+    def __len__(self):
+        return len(self.dataset)
+
+    def __getitem__(self, index):
+        item = self.dataset[index]
+        shift = (random.randrange(20) + np.random.randint(20)
+                 + int(torch.randint(20, ())))
+        images = item['inputs']
+        if isinstance(images, list):
+            return dict(item, inputs=[image + shift for image in images])
+        return dict(item, inputs=images + shift)
+
+    def get_gt_labels(self):
+        return self.dataset.labels.numpy()
+
+
+class Stopped(Exception):
+    pass
+
+
+class StopAt(Hook):
+    """Ends the run in the middle of an iteration."""
+
+    def __init__(self, iteration):
+        self.iteration = iteration
+
+    def before_train_iter(self, runner, *args, **kwargs):
+        if runner.iter == self.iteration:
+            raise Stopped
+
+
+def train(folder, name, workers=0, stop=None, resume=False, **kwargs):
+    data = TinyImages(NUM_IMAGES) if name == 'classifier' else TwoViews(
+        NUM_IMAGES)
+    dataloader = dict(
+        dataset=Shaky(data),
+        batch_size=3,
+        num_workers=workers,
+        persistent_workers=workers > 0,
+        collate_fn=dict(type='default_collate'),
+        sampler=dict(type='DefaultSampler', shuffle=True))
+    cfg = dict(
+        train_cfg=dict(by_epoch=True, max_epochs=3),
+        default_hooks=dict(
+            logger=dict(type='LoggerHook', interval=1),
+            runtime_info=dict(type='DeferredRuntimeInfoHook'),
+            exact_resume=dict(type='ExactResumeHook'),
+            checkpoint=dict(
+                type='SafeCheckpointHook', interval=1, by_epoch=False,
+                max_keep_ckpts=1)))
+    cfg.update(kwargs)
+    runner: Runner = make_runner(
+        folder, model=MODELS[name](), dataloader=dataloader, resume=resume,
+        **cfg)
+    if stop is not None:
+        runner.register_hook(StopAt(stop), priority='LOWEST')
+    try:
+        runner.train()
+    except Stopped:
+        assert runner.iter == stop
+    return runner
+
+
+def assert_bitwise_equal(left, right):
+    left, right = left.model.state_dict(), right.model.state_dict()
+    assert left.keys() == right.keys()
+    for key, value in left.items():
+        assert torch.equal(value, right[key]), key
+
+
+@pytest.mark.parametrize('name', MODELS)
+@pytest.mark.parametrize('stops', [(5, ), (ITERS, 6)], ids=['once', 'twice'])
+def test_in_the_middle_and_at_the_end_of_an_epoch(tmp_path, name, stops):
+    whole = train(tmp_path / 'whole', name)
+    train(tmp_path / 'stopped', name, stop=stops[0])
+    for stop in (*stops[1:], None):
+        torch.manual_seed(99)  # what a new process has drawn is of no matter
+        np.random.seed(99)
+        resumed = train(tmp_path / 'stopped', name, stop=stop, resume=True)
+    assert resumed.iter == 3 * ITERS
+    assert_bitwise_equal(resumed, whole)
+
+
+def test_whatever_the_number_of_workers(tmp_path):
+    whole = train(tmp_path / 'whole', 'classifier')
+    train(tmp_path / 'stopped', 'classifier', workers=2, stop=6)
+    resumed = train(tmp_path / 'stopped', 'classifier', workers=1, resume=True)
+    assert_bitwise_equal(resumed, whole)
+
+
+def test_loop_of_iterations(tmp_path):
+    loop = dict(train_cfg=dict(by_epoch=False, max_iters=10))
+    whole = train(tmp_path / 'whole', 'classifier', **loop)
+    train(tmp_path / 'stopped', 'classifier', stop=6, **loop)
+    resumed = train(tmp_path / 'stopped', 'classifier', resume=True, **loop)
+    assert_bitwise_equal(resumed, whole)
+
+
+def test_without_the_hook_it_is_not_so(tmp_path):
+    """Or the tests above would show nothing."""
+    hooks = dict(default_hooks=dict(
+        checkpoint=dict(type='CheckpointHook', interval=1, by_epoch=False)))
+    whole = train(tmp_path / 'whole', 'classifier', **hooks)
+    train(tmp_path / 'stopped', 'classifier', stop=5, **hooks)
+    torch.manual_seed(99)
+    resumed = train(tmp_path / 'stopped', 'classifier', resume=True, **hooks)
+    with pytest.raises(AssertionError):
+        assert_bitwise_equal(resumed, whole)
+
+
+def test_epochs_and_seeds_differ(tmp_path):
+    """Images are not transformed in the same way in each epoch."""
+    runner = train(tmp_path, 'classifier')
+    dataset = runner.train_dataloader.dataset
+    batches = runner.train_dataloader.batch_sampler
+    seen = []
+    for epoch in range(2):
+        batches.start(epoch)
+        for batch in batches:
+            seen += [(place.index, dataset[place]['inputs'].sum().item())
+                     for place in batch]
+    assert len({index for index, _ in seen}) == NUM_IMAGES
+    assert len(set(seen)) > 1.5 * NUM_IMAGES
+    assert len(dataset) == NUM_IMAGES and len(batches) == ITERS
+    assert dataset.metainfo == dict(classes=tuple('abcd'))
