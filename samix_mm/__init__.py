@@ -18,8 +18,8 @@ mend_mmselfsup()
 mend_negative_hue()
 mend_scoped_collate()
 
-from . import (atomic_backend, checkpoint, datasets,  # noqa: E402,F401
-               engine, evaluation, models, registry)
+from . import (atomic_backend, checkpoint, datasets, engine,  # noqa: E402,F401
+               evaluation, models, registry)
 from .cpu_processes import allow_cpu_processes  # noqa: E402
 from .version import __version__  # noqa: E402
 from .whole_checkpoint import resume_from_whole_checkpoints  # noqa: E402

@@ -33,7 +33,8 @@ CLASSIFIER = dict(model_cfg(), data_preprocessor=NORMALIZE)
 MOCO = dict(
     moco_cfg(),
     data_preprocessor=dict(NORMALIZE, type='SelfSupDataPreprocessor'))
-SSL = dict(collate_fn=dict(type='default_collate'), drop_last=True)
+STACKED = dict(collate_fn=dict(type='default_collate'))
+SSL = dict(STACKED, drop_last=True)
 #: A worker that hangs becomes an error of the data loader.
 WORKER = dict(num_workers=1, timeout=60)
 NEEDS_OPENCV_5 = pytest.mark.skipif(
@@ -148,13 +149,12 @@ class TestUnreadableFiles:
         return write_damaged(
             tmp_path / 'images/c/broken.jpg', 'cut in the tables')
 
-    @pytest.mark.parametrize('loader', [{}, WORKER], ids=['main', 'worker'])
-    @pytest.mark.parametrize('pipeline, error, message', [
-        (CROP, AssertionError, 'failed to load image: {path}'),
-        (CACHED, OSError, '{path} cannot be read as an image; restore'),
-    ], ids=['stock', 'cached'])
+    @pytest.mark.parametrize('pipeline, loader, error, message', [
+        (CROP, {}, AssertionError, 'failed to load image: {path}'),
+        (CACHED, WORKER, OSError, '{path} cannot be read as an image; rest'),
+    ], ids=['stock', 'cached-worker'])
     def test_a_truncated_jpeg_stops_training_and_is_named(
-            self, broken, pipeline, error, message, loader):
+            self, broken, pipeline, loader, error, message):
         runner, steps = runner_of(
             broken.parents[2], pipeline, loader=dict(loader, batch_size=3))
         with pytest.raises(error) as info:
@@ -230,7 +230,8 @@ class TestUnusualImages:
                 deep_grey=grey.astype(np.uint16) * 257).items():
             write(tmp_path / 'images/a' / f'{name}.png', image)
         write(tmp_path / 'images/a/grey_jpeg.jpg', grey)
-        runner, steps = runner_of(tmp_path, loader=dict(batch_size=5))
+        runner, steps = runner_of(
+            tmp_path, loader=dict(STACKED, batch_size=5))
         runner.train()
         steps.assert_made(3)
         images = steps.images
@@ -252,15 +253,25 @@ class TestUnusualImages:
         write(tmp_path / 'images/b/grey.png', noise()[..., 0])
         return tmp_path
 
-    @pytest.mark.parametrize('pipeline', [CROP, RESIZE],
+    @pytest.mark.parametrize('pipeline, collate', [(CROP, {}),
+                                                   (RESIZE, STACKED)],
                              ids=['padded', 'resized'])
-    def test_sizes_become_that_of_the_others(self, small_and_wide, pipeline):
+    def test_sizes_become_that_of_the_others(self, small_and_wide, pipeline,
+                                             collate):
         runner, steps = runner_of(
-            small_and_wide, pipeline, loader=dict(batch_size=6))
+            small_and_wide, pipeline, loader=dict(collate, batch_size=6))
         runner.train()
         steps.assert_made(2)
         assert steps.shapes == [(6, 3, SIZE, SIZE)] * 2
         assert {'1x1', '2x400', '400x2'} < set(steps.images)
+
+    def test_default_collate_needs_one_size_and_says_which_it_got(
+            self, small_and_wide):
+        """It does not know the files; a ``Resize`` mends all of them."""
+        runner, _ = runner_of(
+            small_and_wide, loader=dict(STACKED, batch_size=6))
+        with pytest.raises(RuntimeError, match=r'equal size, but got \[3, 3'):
+            runner.train()
 
     def test_two_views_of_them(self, small_and_wide):
         runner, steps = runner_of(

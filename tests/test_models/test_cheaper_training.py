@@ -37,6 +37,20 @@ def passes_of(network, step):
     return seen
 
 
+def test_clean_images_are_a_part_of_the_batch():
+    model, data = model_and_data('classifier', onehot_batch_ratio=0.6)
+    seen = passes_of(model.backbone, lambda: model.loss(**data))
+    assert seen['plain'] == [3, 4]  # clean and mixed
+    model.eval()
+    loss = model.loss(**data)['loss_onehot']
+    with torch.no_grad():
+        feats = model.extract_feat(data['inputs'][:3])
+        scores = model.clean_head(feats)
+    expected = torch.nn.functional.cross_entropy(
+        scores, torch.tensor([0, 1, 2]))
+    torch.testing.assert_close(loss, expected)
+
+
 def mixer_state(model):
     return torch.cat([
         value.flatten().double().clone()
@@ -208,6 +222,7 @@ def test_an_extractor_needs_weights():
     (dict(mixer_batch_ratio=0.), r'mixer_batch_ratio must be in \(0, 1\]'),
     (dict(mixer_batch_ratio=1.5), 'got 1.5'),
     (dict(mixer_interval=0), 'mixer_interval must be 1 or more, got 0'),
+    (dict(mixer_interval=-2), 'mixer_interval must be 1 or more, got -2'),
 ])
 def test_refuses_wrong_numbers(kwargs, message):
     from mmpretrain.registry import MODELS

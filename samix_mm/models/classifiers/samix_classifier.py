@@ -1,3 +1,4 @@
+import math
 from copy import deepcopy
 from typing import Dict, List, Optional, Tuple, Union
 
@@ -10,7 +11,7 @@ from ..losses.eta_balanced_cross_entropy import EtaBalancedCrossEntropy
 from ..utils.blending import blend
 from ..utils.mixing_mixin import MixingMixin
 from ..utils.pair_stream import Pair
-from ..utils.validation import check_choice, check_weight
+from ..utils.validation import check_choice, check_share, check_weight
 from .labels import (check_num_classes, hard_labels, mixed_loss,
                      refuse_soft_labels)
 
@@ -64,6 +65,8 @@ class SAMixClassifier(MixingMixin, ImageClassifier):
             have the ratio as their mean. Defaults to True.
         onehot_weight (float): Weight of the cross-entropy on clean images; 0
             does without that pass and its linear layer. Defaults to 1.0.
+        onehot_batch_ratio (float): Share of the batch in the cross-entropy on
+            clean images, in (0, 1]. Defaults to 1.0.
         mix_weight (float): Weight of the loss on mixed images. Defaults to
             1.0.
         mixer_weight (float): Weight of the Mixer's classification loss.
@@ -110,6 +113,7 @@ class SAMixClassifier(MixingMixin, ImageClassifier):
                  lam_per_sample: bool = False,
                  lam_adjust: bool = True,
                  onehot_weight: float = 1.0,
+                 onehot_batch_ratio: float = 1.0,
                  mix_weight: float = 1.0,
                  mixer_weight: float = 1.0,
                  mixer_batch_ratio: float = 1.0,
@@ -133,6 +137,8 @@ class SAMixClassifier(MixingMixin, ImageClassifier):
         refuse_soft_labels(self.data_preprocessor)
         check_num_classes(self.head)
         self.onehot_weight = check_weight('onehot_weight', onehot_weight)
+        self.onehot_batch_ratio = check_share('onehot_batch_ratio',
+                                              onehot_batch_ratio)
         self.mix_weight = check_weight('mix_weight', mix_weight)
         self.predict_on = check_choice('test_cfg.predict_on', PREDICTORS,
                                        (test_cfg or {}).get('predict_on'))
@@ -214,7 +220,9 @@ class SAMixClassifier(MixingMixin, ImageClassifier):
         """
         if self.clean_head is None:
             return {}
-        losses = self.clean_head.loss(self.extract_feat(inputs), data_samples)
+        num = math.ceil(self.onehot_batch_ratio * len(data_samples))
+        losses = self.clean_head.loss(
+            self.extract_feat(inputs[:num]), data_samples[:num])
         loss = self.onehot_weight * losses.pop('loss')
         accuracy = {f'clean_{name}': acc for name, acc in losses.items()}
         return dict(loss_onehot=loss, **accuracy)
