@@ -300,9 +300,13 @@ class TestClasses:
         with pytest.raises(RuntimeError, match=f'Found 0 .*{tmp_path}/images'):
             runner.train()
 
-    def test_more_classes_than_the_head_has_are_named(self, tmp_path):
+    @pytest.mark.parametrize('hooks', [
+        ('EMAMomentumHook', ), ('EMAMomentumHook', 'ExactResumeHook')
+    ], ids=['plain', 'seeded'])
+    def test_more_classes_than_the_head_has_are_named(self, tmp_path, hooks):
         fill(tmp_path, [*'abcd', 'zebra'])
-        runner, steps = runner_of(tmp_path)
+        runner, steps = runner_of(
+            tmp_path, hooks=[dict(type=hook) for hook in hooks])
         with pytest.raises(ValueError) as info:
             runner.train()
         assert str(info.value) == (

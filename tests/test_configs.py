@@ -165,6 +165,11 @@ def small_run(cfg: Config, work_dir: Path) -> Config:
     cfg.experiment_name = work_dir.name
     cfg.default_hooks.checkpoint = None
     cfg.train_cfg.update(max_epochs=1, val_begin=1)
+    if isinstance(cfg.param_scheduler, list):
+        cfg.param_scheduler = [
+            schedule for schedule in cfg.param_scheduler
+            if not schedule.get('begin')
+        ]
     for loader in (cfg.train_dataloader, cfg.val_dataloader):
         loader.update(
             batch_size=2, num_workers=0, persistent_workers=False)
@@ -179,4 +184,6 @@ def small_run(cfg: Config, work_dir: Path) -> Config:
             for key in ('scale', 'crop_size'):
                 if transform.get(key) in (224, 256):
                     transform[key] -= 160
+    if cfg.model.backbone.type == 'SwinTransformer':
+        cfg.model.backbone.pad_small_map = True
     return cfg

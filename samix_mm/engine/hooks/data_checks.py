@@ -17,11 +17,19 @@ def check_batches(dataloader: DataLoader) -> None:
             of its own are not checked.
 
     Raises:
-        ValueError: If there would be no batch, or one of a single image.
+        ValueError: If there would be no batch, one of a single image, or
+            not the same number in all processes.
     """
     batch_size, sampler = dataloader.batch_size, dataloader.sampler
     if batch_size is None:
         return
+    num_images = len(dataloader.dataset)
+    world_size = getattr(sampler, 'world_size', 1)
+    if not getattr(sampler, 'round_up', True) and num_images % world_size:
+        raise ValueError(
+            f'{world_size} processes do not get the same number of the '
+            f'{num_images} images and would wait for each other; set '
+            'train_dataloader.sampler.round_up=True')
     num_samples = len(sampler)
     rest = 0 if isinstance(sampler, InfiniteSampler) else (
         num_samples % batch_size)

@@ -61,12 +61,23 @@ class StopAt(Hook):
             raise Stopped
 
 
-def train(folder, name, workers=0, stop=None, resume=False, **kwargs):
+class Count(Hook):
+    """Counts the iterations of each epoch."""
+
+    def __init__(self):
+        self.counts = {}
+
+    def after_train_iter(self, runner, *args, **kwargs):
+        self.counts[runner.epoch] = self.counts.get(runner.epoch, 0) + 1
+
+
+def train(folder, name, workers=0, stop=None, resume=False, batch_size=3,
+          hook=None, **kwargs):
     data = TinyImages(NUM_IMAGES) if name == 'classifier' else TwoViews(
         NUM_IMAGES)
     dataloader = dict(
         dataset=Shaky(data),
-        batch_size=3,
+        batch_size=batch_size,
         num_workers=workers,
         persistent_workers=workers > 0,
         collate_fn=dict(type='default_collate'),
@@ -86,6 +97,8 @@ def train(folder, name, workers=0, stop=None, resume=False, **kwargs):
         **cfg)
     if stop is not None:
         runner.register_hook(StopAt(stop), priority='LOWEST')
+    if hook is not None:
+        runner.register_hook(hook)
     try:
         runner.train()
     except Stopped:
@@ -126,6 +139,32 @@ def test_loop_of_iterations(tmp_path):
     train(tmp_path / 'stopped', 'classifier', stop=6, **loop)
     resumed = train(tmp_path / 'stopped', 'classifier', resume=True, **loop)
     assert_bitwise_equal(resumed, whole)
+
+
+@pytest.mark.parametrize('by_epoch, stop, batch_size, expected', [
+    (False, 5, 3, {1: 3, 2: 4}), (False, 5, 2, {1: 6, 2: 6}),
+    (True, 5, 3, {1: 4, 2: 4}), (True, 5, 2, {1: 6, 2: 6})
+])
+def test_an_epoch_of_other_batches_begins_anew(tmp_path, by_epoch, stop,
+                                               batch_size, expected):
+    """As one that was finished when the checkpoint was saved."""
+    hooks = dict(default_hooks=dict(
+        exact_resume=dict(type='ExactResumeHook'),
+        checkpoint=dict(
+            type='CheckpointHook', interval=1, by_epoch=by_epoch)))
+    train(tmp_path, 'classifier', stop=stop, **hooks)
+    counting = Count()
+    train(tmp_path, 'classifier', resume=True, batch_size=batch_size,
+          hook=counting, **hooks)
+    assert counting.counts == expected
+
+
+def test_weights_alone_carry_no_place(tmp_path):
+    train(tmp_path / 'first', 'classifier', stop=6)
+    counting = Count()
+    train(tmp_path / 'second', 'classifier', hook=counting,
+          load_from=str(tmp_path / 'first' / 'iter_6.pth'))
+    assert counting.counts == {0: ITERS, 1: ITERS, 2: ITERS}
 
 
 def test_without_the_hook_it_is_not_so(tmp_path):
