@@ -1,5 +1,6 @@
 """The tool that measures what a step costs; no test depends on time."""
 import json
+import subprocess
 import sys
 from pathlib import Path
 
@@ -12,12 +13,14 @@ TOOL = ROOT / 'tools/analysis/step_cost.py'
 
 
 def costs(cwd, *arguments, options=None):
-    """Costs by the names of configs; bare names and paths are as good."""
-    out = run(
-        sys.executable, TOOL, *arguments, '--rounds', 2, '--json', cwd=cwd,
-        options=options, PYTHONWARNINGS='ignore')
-    found = [json.loads(line) for line in out.splitlines()
-             if line.startswith('{"config"')]
+    """Costs by the names of configs; bare names and paths are as good. What
+    models log goes elsewhere."""
+    command = [sys.executable, TOOL, *arguments, '--rounds', 1, '--json']
+    if options:
+        command += ['--cfg-options', *options]
+    out = subprocess.check_output(
+        [str(word) for word in command], cwd=cwd, text=True)
+    found = [json.loads(line) for line in out.splitlines()]
     return {cost['config']: cost for cost in found}
 
 

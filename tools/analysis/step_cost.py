@@ -16,13 +16,16 @@ built and trained on random images, in turn: A B B A. Printed are
 import argparse
 import json
 import statistics
+import sys
 import time
 from pathlib import Path
 from typing import Callable, Dict, Tuple
 
+import numpy as np
 import torch
 from mmengine.config import Config, DictAction
 from mmengine.device import get_device
+from mmengine.logging import MMLogger
 from mmengine.registry import MODELS, init_default_scope
 from mmengine.runner import set_random_seed
 from step_parts import step_parts
@@ -54,6 +57,8 @@ def parse_args() -> argparse.Namespace:
     args = parser.parse_args()
     if args.amp == 'fp16' and args.device == 'cpu':
         parser.error('--amp fp16 needs a GPU; on a CPU write --amp bf16')
+    if args.rounds < 1:
+        parser.error(f'--rounds must be at least 1, got {args.rounds}')
     return args
 
 
@@ -92,7 +97,7 @@ def measure(name: str, args: argparse.Namespace) -> dict:
         for part, run in step_parts(samix).items()
     }
     seconds, ratios = interleave(samix, vanilla, args)
-    low, middle, high = statistics.quantiles(ratios, n=4)
+    low, middle, high = np.quantile(ratios, (0.25, 0.5, 0.75)).tolist()
     return dict(
         config=Path(name).stem,
         batch=batch,
@@ -215,6 +220,8 @@ def as_text(cost: dict) -> str:
 
 if __name__ == '__main__':
     arguments = parse_args()
+    for handler in MMLogger.get_current_instance().handlers:
+        handler.setStream(sys.stderr)  # what models log
     for config in arguments.configs:
         measured = measure(config, arguments)
         print(json.dumps(measured) if arguments.json else as_text(measured),

@@ -6,7 +6,8 @@ Usage: ``python tools/dev/kill_and_resume.py CONFIG [--kills 25]
 The training runs once in one go, and once more killed (SIGKILL, all of its
 processes) after random times and resumed with ``--resume``, until it has been
 killed so often and has come to its end. Its last weights must be those of the
-first run, bit for bit; a run that cannot be resumed is an error.
+first run, bit for bit; a run that cannot be resumed is an error. ``places``
+are the newest whole checkpoints after the kills, in iterations or epochs.
 """
 import argparse
 import json
@@ -81,16 +82,17 @@ def main() -> None:
     whole, killed = (Path(args.work_dir, name) for name in ('whole', 'killed'))
     finish(start(args, whole, resume=False), whole)
     moments = random.Random(args.seed)
-    kills = 0
-    while kills < args.kills:
-        process = start(args, killed, resume=kills > 0)
+    places = []
+    while len(places) < args.kills:
+        process = start(args, killed, resume=bool(places))
         time.sleep(moments.uniform(0, args.longest))
         if process.poll() is not None:
             finish(process, killed)
             break
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
-        kills += 1
+        path = find_whole_checkpoint(str(killed)) or '_0.pth'
+        places.append(int(Path(path).stem.rpartition('_')[2]))
     finish(start(args, killed, resume=True), killed)
     expected, found = last_weights(whole), last_weights(killed)
     different = [
@@ -102,7 +104,8 @@ def main() -> None:
             dict(
                 config=Path(args.config).stem,
                 processes=args.processes,
-                kills=kills,
+                kills=len(places),
+                places=places,
                 weights=len(expected),
                 different=different)))
     sys.exit(bool(different))
