@@ -1,9 +1,14 @@
-"""Commands of the README, run in processes of their own."""
+"""Commands of the README, and other things in processes of their own."""
 import json
 import os
 import shutil
 import subprocess
+import time
 from pathlib import Path
+
+import torch
+import torch.distributed as dist
+from mmengine.utils import digit_version
 
 
 def run(*command, cwd, options=None, **env) -> str:
@@ -34,3 +39,15 @@ def last_scalars(work_dir: Path) -> dict:
     for line in logs[-1].read_text().splitlines():
         values.update(json.loads(line))
     return values
+
+
+def leave_group() -> None:
+    """Destroy this process's group.
+
+    PyTorch before 2.8 keeps the GIL while it waits for a thread of the group,
+    which may want it to free a tensor of the last collective: both would wait
+    for ever. That thread gets a moment.
+    """
+    if digit_version(torch.__version__) < digit_version('2.8.0'):
+        time.sleep(1)
+    dist.destroy_process_group()

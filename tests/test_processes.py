@@ -11,6 +11,7 @@ import torch.multiprocessing as mp
 
 from samix_mm.cpu_processes import DistributedDataParallelAnywhere
 from samix_mm.engine.hooks.data_checks import check_batches
+from tests.processes import leave_group
 from tests.tiny import batch, build, sgd
 from tests.tiny_ssl import build_moco, views
 
@@ -59,7 +60,7 @@ def train(rank, folder, world_size, name, steps):
         dict(shared=shared, lams=[pair.lam for pair in drawn],
              partners=torch.stack([pair.index for pair in drawn])),
         f'{folder}/{rank}.pth')
-    dist.destroy_process_group()
+    leave_group()
 
 
 @pytest.mark.parametrize('name, world_size, steps', [
@@ -97,7 +98,7 @@ def train_with_a_bad_image(rank, folder, world_size):
     assert skipped == [(0, False), (1, True), (0, False)], skipped
     assert all(value.isfinite().all() for value in model.state_dict().values()
                if torch.is_tensor(value))
-    dist.destroy_process_group()
+    leave_group()
 
 
 def test_a_bad_image_of_one_process_is_skipped_by_all(tmp_path):

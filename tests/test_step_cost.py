@@ -6,8 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.processes import run
-
 ROOT = Path(__file__).parents[1]
 TOOL = ROOT / 'tools/analysis/step_cost.py'
 

@@ -4,6 +4,8 @@ from typing import List
 from mmengine.registry import DATASETS
 from mmpretrain.datasets import CustomDataset
 
+from ..models.utils.validation import check_count
+
 
 @DATASETS.register_module()
 class FewShotFolder(CustomDataset):
@@ -18,11 +20,13 @@ class FewShotFolder(CustomDataset):
         **kwargs: Other arguments of ``CustomDataset``.
 
     Raises:
-        ValueError: If a class has fewer images.
+        ValueError: If a class has fewer images, or it is no whole number of
+            1 or more.
     """
 
     def __init__(self, samples_per_class: int, **kwargs) -> None:
-        self.samples_per_class = samples_per_class
+        self.samples_per_class = check_count('samples_per_class',
+                                             samples_per_class)
         super().__init__(**kwargs)
 
     def load_data_list(self) -> List[dict]:

@@ -7,6 +7,8 @@ from mmengine.registry import METRICS
 from mmpretrain.evaluation import Accuracy
 from torch import Tensor
 
+from ..models.utils.validation import check_count, check_positive
+
 NEEDS_LOOP = (
     'KNNAccuracy got no {missing}; it is evaluated by a loop that extracts '
     "features: write val_cfg = dict(type='KNNValLoop', "
@@ -112,9 +114,12 @@ class KNNAccuracy(BaseMetric):
                  prefix: Optional[str] = None) -> None:
         super().__init__(collect_device=collect_device, prefix=prefix)
         _check_settings(k, temperature, chunk_size)
-        self.topk = (topk, ) if isinstance(topk, int) else tuple(topk)
-        if not self.topk or min(self.topk) < 1:
+        self.topk = (tuple(topk) if isinstance(topk, (list, tuple)) else
+                     (topk, ))
+        if not self.topk:
             raise ValueError(f'topk must be numbers of 1 or more, got {topk}')
+        for number in self.topk:
+            check_count('topk', number)
         self.k = k
         self.temperature = temperature
         self.chunk_size = chunk_size
@@ -201,11 +206,9 @@ class KNNAccuracy(BaseMetric):
 
 
 def _check_settings(k: int, temperature: float, chunk_size: int) -> None:
-    for name, number in dict(k=k, chunk_size=chunk_size).items():
-        if number < 1:
-            raise ValueError(f'{name} must be 1 or more, got {number}')
-    if not temperature > 0:
-        raise ValueError(f'temperature must be above 0, got {temperature}')
+    check_count('k', k)
+    check_count('chunk_size', chunk_size)
+    check_positive('temperature', temperature)
 
 
 def _check_bank(feats: Tensor, labels: Tensor, k: int) -> None:

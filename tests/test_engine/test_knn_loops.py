@@ -14,6 +14,7 @@ from samix_mm.engine import KNNValLoop
 from samix_mm.engine.runner.knn_loops import (gather_rows, one_view,
                                               pooled_features)
 from samix_mm.evaluation import knn_scores
+from tests.processes import leave_group
 from tests.tiny import (BACKBONES, NUM_CLASSES, TinyImages, loader,
                         make_runner, network_state, stock_cfg)
 
@@ -294,7 +295,7 @@ def process(rank, folder):
             runner.model, broadcast_buffers=False)
         metrics.append(runner.val()['knn/top1'])
     torch.save((gathered, metrics), f'{folder}/rank_{rank}.pth')
-    dist.destroy_process_group()
+    leave_group()
 
 
 def test_two_processes_equal_one(tmp_path):

@@ -4,6 +4,8 @@ import numpy as np
 from mmcv.transforms import LoadImageFromFile
 from mmpretrain.registry import TRANSFORMS
 
+from ...models.utils.validation import is_number
+
 
 @TRANSFORMS.register_module()
 class CachedImageFromFile(LoadImageFromFile):
@@ -31,9 +33,9 @@ class CachedImageFromFile(LoadImageFromFile):
 
     def __init__(self, max_megabytes: float = 512., **kwargs) -> None:
         super().__init__(**kwargs)
-        if not max_megabytes > 0:
+        if not (is_number(max_megabytes) and max_megabytes > 0):
             raise ValueError('max_megabytes must be above 0, got '
-                             f'{max_megabytes}')
+                             f'{max_megabytes!r}')
         self.max_megabytes = max_megabytes
         self._images: Dict[str, np.ndarray] = {}
         self._free = max_megabytes * 2**20

@@ -7,6 +7,7 @@ from mmengine.model import MMDistributedDataParallel, is_model_wrapper
 from mmengine.registry import HOOKS
 from mmengine.runner import Runner
 
+from ...models.utils.validation import check_count
 from .data_checks import check_batches, check_labels
 from .mask_loss_anneal_hook import MaskLossAnnealHook
 from .online_cluster_hook import OnlineClusterHook
@@ -42,18 +43,14 @@ class EMAMomentumHook(Hook):
             loss is not finite, before training stops. Defaults to 10.
 
     Raises:
-        ValueError: If a number is negative.
+        ValueError: If a number is negative or not whole.
     """
 
     priority = 'NORMAL'
 
     def __init__(self, warmup_iters: int = 0, max_skipped: int = 10) -> None:
-        for name, number in dict(
-                warmup_iters=warmup_iters, max_skipped=max_skipped).items():
-            if number < 0:
-                raise ValueError(f'{name} must be 0 or more, got {number}')
-        self.warmup_iters = warmup_iters
-        self.max_skipped = max_skipped
+        self.warmup_iters = check_count('warmup_iters', warmup_iters, least=0)
+        self.max_skipped = check_count('max_skipped', max_skipped, least=0)
 
     def before_run(self, runner: Runner) -> None:
         """Register the companions that the config leaves out."""
@@ -69,19 +66,20 @@ class EMAMomentumHook(Hook):
 
         Raises:
             TypeError: If the model has no momentum network.
-            ValueError: If the hook is there twice, the warm-up is longer than
-                the training, there would be no batch or one of a single
-                image, the head has no class for a label, or DDP would wait
-                for a Mixer that is not trained in each step.
+            ValueError: If the hook or a companion is there twice, the warm-up
+                is longer than the training, there would be no batch or one of
+                a single image, the head has no class for a label, or DDP
+                would wait for a Mixer that is not trained in each step.
         """
         model = _unwrap(runner)
         if not hasattr(model, 'update_momentum_net'):
             raise TypeError(
                 'EMAMomentumHook needs a model with a momentum network such '
                 f'as SAMixClassifier, got {type(model).__name__}')
-        if sum(isinstance(hook, EMAMomentumHook) for hook in runner.hooks) > 1:
-            raise ValueError('EMAMomentumHook is in custom_hooks more than '
-                             'once; leave one')
+        for kind in (EMAMomentumHook, MaskLossAnnealHook, OnlineClusterHook):
+            if sum(isinstance(hook, kind) for hook in runner.hooks) > 1:
+                raise ValueError(f'{kind.__name__} is in custom_hooks more '
+                                 'than once; leave one')
         check_batches(runner.train_dataloader)
         if self.warmup_iters >= runner.max_iters:
             raise ValueError(

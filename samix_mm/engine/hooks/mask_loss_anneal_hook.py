@@ -30,8 +30,18 @@ class MaskLossAnnealHook(Hook):
         self._start_weight: Optional[float] = None
 
     def before_train(self, runner: Runner) -> None:
-        """Remember the first weight."""
-        self._start_weight = self._model(runner).mask_loss_weight
+        """Remember the first weight.
+
+        Raises:
+            TypeError: If the model has no mask loss.
+        """
+        model = self._model(runner)
+        if not hasattr(model, 'mask_loss_weight'):
+            raise TypeError(
+                'MaskLossAnnealHook needs an algorithm with a mask loss such '
+                f'as SAMixClassifier, got {type(model).__name__}; remove the '
+                'hook')
+        self._start_weight = model.mask_loss_weight
 
     def before_train_iter(self,
                           runner: Runner,

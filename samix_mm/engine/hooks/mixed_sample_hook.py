@@ -8,6 +8,7 @@ from mmengine.runner import Runner
 
 from ...models.utils.pair_stream import Pair
 from ...models.utils.preprocessed import first_view
+from ...models.utils.validation import check_count, check_flag, is_number
 from ...visualization.mixed_grid import denormalize, mixed_grid
 
 
@@ -43,16 +44,28 @@ class MixedSampleHook(Hook):
         num_pairs: int = 4,
         lams: Sequence[float] = (0.1, 0.3, 0.5, 0.7, 0.9)
     ) -> None:
-        for name, number in dict(
-                interval=interval, num_pairs=num_pairs).items():
-            if number < 1:
-                raise ValueError(f'{name} must be 1 or more, got {number}')
-        if not lams or not all(0 <= lam <= 1 for lam in lams):
-            raise ValueError(f'lams must be ratios in [0, 1], got {lams}')
-        self.interval = interval
-        self.by_epoch = by_epoch
-        self.num_pairs = num_pairs
+        if (not isinstance(lams, (list, tuple)) or not lams
+                or not all(is_number(lam) and 0 <= lam <= 1 for lam in lams)):
+            raise ValueError('lams must be ratios in [0, 1] such as '
+                             f'(0.1, 0.5, 0.9), got {lams!r}')
+        self.interval = check_count('interval', interval)
+        self.by_epoch = check_flag('by_epoch', by_epoch)
+        self.num_pairs = check_count('num_pairs', num_pairs)
         self.lams = tuple(lams)
+
+    def before_train(self, runner: Runner) -> None:
+        """Check the model.
+
+        Raises:
+            TypeError: If it does not mix images.
+        """
+        model = runner.model
+        model = model.module if is_model_wrapper(model) else model
+        if not hasattr(model, 'make_masks'):
+            raise TypeError(
+                'MixedSampleHook needs an algorithm that mixes images such as '
+                f'SAMixClassifier, got {type(model).__name__}; remove the '
+                'hook')
 
     def after_train_iter(self,
                          runner: Runner,

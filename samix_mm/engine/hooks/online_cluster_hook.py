@@ -12,6 +12,7 @@ from torch.nn import Module
 from torch.utils.data import Dataset
 
 from ...models.utils.online_clusters import OnlineClusters
+from ...models.utils.validation import check_count
 from .feature_pass import all_features
 
 
@@ -42,14 +43,10 @@ class OnlineClusterHook(Hook):
     def __init__(self,
                  refresh_interval: int = 10,
                  nmi_interval: int = 1) -> None:
-        if refresh_interval < 1:
-            raise ValueError('refresh_interval must be 1 or more, got '
-                             f'{refresh_interval}')
-        if nmi_interval < 0:
-            raise ValueError('nmi_interval must be 1 or more, or 0 for '
-                             f'never, got {nmi_interval}')
-        self.refresh_interval = refresh_interval
-        self.nmi_interval = nmi_interval
+        self.refresh_interval = check_count('refresh_interval',
+                                            refresh_interval)
+        self.nmi_interval = check_count(
+            'nmi_interval', nmi_interval, least=0, note=' (0 means never)')
         self._true_labels: Optional[np.ndarray] = None
 
     def before_train(self, runner: Runner) -> None:

@@ -1,6 +1,6 @@
 from mmengine.model import is_model_wrapper
 from mmengine.registry import LOOPS
-from mmengine.runner import TestLoop, ValLoop
+from mmengine.runner import Runner, TestLoop, ValLoop
 
 from ...models.classifiers.samix_classifier import PREDICTORS
 
@@ -10,7 +10,19 @@ class _AllHeadsMixin:
 
     The metrics of the head that the model predicts with keep their names;
     those of the others begin with theirs: ``momentum_clean/accuracy/top1``.
+
+    Raises:
+        TypeError: If the model is no SAMixClassifier.
     """
+
+    def __init__(self, runner: Runner, *args, **kwargs) -> None:
+        super().__init__(runner, *args, **kwargs)
+        model = runner.model
+        model = model.module if is_model_wrapper(model) else model
+        if not hasattr(model, 'predict_on'):
+            raise TypeError(
+                f'{type(self).__name__} needs a SAMixClassifier, got '
+                f"{type(model).__name__}; write {self.stage}_cfg = dict()")
 
     def run(self) -> dict:
         """Evaluate all heads.

@@ -6,6 +6,7 @@ from mmpretrain.models import ImageClassifier
 from torch import Tensor
 
 from ..utils.pretrained import require_pretrained
+from ..utils.validation import check_backbone
 
 
 @MODELS.register_module()
@@ -33,6 +34,7 @@ class LinearProbe(ImageClassifier):
         **kwargs: Other arguments of ``ImageClassifier``.
 
     Raises:
+        TypeError: If ``backbone`` is no config.
         ValueError: In :meth:`init_weights`, if the checkpoint is not given or
             does not fit the backbone.
     """
@@ -42,6 +44,7 @@ class LinearProbe(ImageClassifier):
                  neck: Optional[dict] = None,
                  head: Optional[dict] = None,
                  **kwargs) -> None:
+        check_backbone(backbone)
         super().__init__(backbone=backbone, neck=neck, head=head, **kwargs)
         self.backbone.requires_grad_(False)
 

@@ -11,7 +11,8 @@ from ..losses.eta_balanced_cross_entropy import EtaBalancedCrossEntropy
 from ..utils.blending import blend
 from ..utils.mixing_mixin import MixingMixin
 from ..utils.pair_stream import Pair
-from ..utils.validation import check_choice, check_share, check_weight
+from ..utils.validation import (check_backbone, check_choice, check_share,
+                                check_weight)
 from .labels import (check_num_classes, hard_labels, mixed_loss,
                      refuse_soft_labels)
 
@@ -94,7 +95,7 @@ class SAMixClassifier(MixingMixin, ImageClassifier):
         init_cfg (dict, optional): As in ``ImageClassifier``.
 
     Raises:
-        TypeError: If ``mixer`` is no mixing policy.
+        TypeError: If ``mixer`` is no mixing policy or a part no config.
         ValueError: If an argument is out of its range; the message says what
             is allowed.
     """
@@ -126,6 +127,7 @@ class SAMixClassifier(MixingMixin, ImageClassifier):
                  test_cfg: Optional[dict] = None,
                  data_preprocessor: Optional[dict] = None,
                  init_cfg: Optional[dict] = None) -> None:
+        check_backbone(backbone)
         super().__init__(
             backbone=backbone,
             neck=neck,
@@ -140,8 +142,7 @@ class SAMixClassifier(MixingMixin, ImageClassifier):
         self.onehot_batch_ratio = check_share('onehot_batch_ratio',
                                               onehot_batch_ratio)
         self.mix_weight = check_weight('mix_weight', mix_weight)
-        self.predict_on = check_choice('test_cfg.predict_on', PREDICTORS,
-                                       (test_cfg or {}).get('predict_on'))
+        self.predict_on = _predictor(test_cfg, onehot_weight)
         self.clean_head = deepcopy(self.head) if onehot_weight else None
         # Accuracy on mixed images means nothing, on clean ones it does.
         self.head.cal_acc = False
@@ -291,6 +292,23 @@ class SAMixClassifier(MixingMixin, ImageClassifier):
                              'onehot_weight=0 there is no clean head')
         feats = _features(source, inputs)
         return head.predict(feats, data_samples, **kwargs)
+
+
+def _predictor(test_cfg: Optional[dict], onehot_weight: float) -> str:
+    """Read the name of a head from ``test_cfg``."""
+    test_cfg = {} if test_cfg is None else test_cfg
+    if not isinstance(test_cfg, dict) or set(test_cfg) - {'predict_on'}:
+        raise ValueError(
+            "test_cfg must be such as dict(predict_on='online_mixed'), got "
+            f'{test_cfg!r}')
+    name = check_choice('test_cfg.predict_on', PREDICTORS,
+                        test_cfg.get('predict_on'))
+    if name.endswith('_clean') and not onehot_weight:
+        raise ValueError(
+            f'test_cfg.predict_on={name!r} needs the clean head, which is not '
+            'there with onehot_weight=0; raise onehot_weight or write '
+            f"predict_on='{name.split('_')[0]}_mixed'")
+    return name
 
 
 def _features(source: nn.Module, inputs: Tensor) -> Tuple[Tensor, ...]:

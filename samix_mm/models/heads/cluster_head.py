@@ -5,6 +5,8 @@ from mmengine.model import BaseModule
 from mmengine.registry import MODELS
 from torch import Tensor, nn
 
+from ..utils.validation import check_count
+
 
 @MODELS.register_module()
 class ClusterHead(BaseModule):
@@ -29,9 +31,7 @@ class ClusterHead(BaseModule):
             type='Normal', layer='Linear', std=0.01)
     ) -> None:
         super().__init__(init_cfg=init_cfg)
-        if num_clusters < 2:
-            raise ValueError('num_clusters must be 2 or more, got '
-                             f'{num_clusters}')
+        check_count('num_clusters', num_clusters, least=2)
         self.fc = nn.Linear(in_channels, num_clusters)
 
     def loss(self, feats: Tensor, labels: Tensor) -> Tensor:

@@ -5,7 +5,7 @@ from mmengine.registry import MODELS
 from torch import Tensor
 
 from ..utils.lam import Lam, lam_like
-from ..utils.validation import check_unit_interval
+from ..utils.validation import check_unit_interval, check_weight
 
 
 def eta_balanced_cross_entropy(cls_score: Tensor, label_i: Tensor,
@@ -82,13 +82,13 @@ class EtaBalancedCrossEntropy(nn.Module):
         loss_weight (float): Weight of the loss. Defaults to 1.0.
 
     Raises:
-        ValueError: If ``eta`` is outside [0, 1].
+        ValueError: If ``eta`` is outside [0, 1] or ``loss_weight`` negative.
     """
 
     def __init__(self, eta: float = 0.5, loss_weight: float = 1.0) -> None:
         super().__init__()
         self.eta = check_unit_interval('eta', eta)
-        self.loss_weight = loss_weight
+        self.loss_weight = check_weight('loss_weight', loss_weight)
 
     def forward(self, cls_score: Tensor, label_i: Tensor, label_j: Tensor,
                 lam: Lam) -> Tensor:

@@ -5,18 +5,8 @@ from mmengine.registry import MODELS
 from torch import Tensor
 
 from ..utils.lam import Lam, lam_like
-from ..utils.validation import check_unit_interval
-
-
-def check_temperature(temperature: float) -> float:
-    """Return ``temperature`` if it is above 0.
-
-    Raises:
-        ValueError: If it is not.
-    """
-    if not temperature > 0:
-        raise ValueError(f'temperature must be above 0, got {temperature}')
-    return temperature
+from ..utils.validation import (check_positive, check_unit_interval,
+                                check_weight)
 
 
 def eta_balanced_info_nce(sim_i: Tensor, sim_j: Tensor, sim_neg: Tensor,
@@ -59,7 +49,7 @@ def eta_balanced_info_nce(sim_i: Tensor, sim_j: Tensor, sim_neg: Tensor,
             or the shapes do not match.
     """
     check_unit_interval('eta', eta)
-    check_temperature(temperature)
+    check_positive('temperature', temperature)
     num_images = sim_i.size(0)
     if (sim_i.shape != (num_images, ) or sim_j.shape != (num_images, )
             or sim_neg.ndim != 2 or sim_neg.size(0) != num_images):
@@ -90,8 +80,8 @@ class EtaBalancedInfoNCE(nn.Module):
         loss_weight (float): Weight of the loss. Defaults to 1.0.
 
     Raises:
-        ValueError: If ``eta`` is outside [0, 1] or ``temperature`` not above
-            0.
+        ValueError: If ``eta`` is outside [0, 1], ``temperature`` not above 0
+            or ``loss_weight`` negative.
     """
 
     def __init__(self,
@@ -100,8 +90,8 @@ class EtaBalancedInfoNCE(nn.Module):
                  loss_weight: float = 1.0) -> None:
         super().__init__()
         self.eta = check_unit_interval('eta', eta)
-        self.temperature = check_temperature(temperature)
-        self.loss_weight = loss_weight
+        self.temperature = check_positive('temperature', temperature)
+        self.loss_weight = check_weight('loss_weight', loss_weight)
 
     def forward(self, sim_i: Tensor, sim_j: Tensor, sim_neg: Tensor,
                 lam: Lam) -> Tensor:

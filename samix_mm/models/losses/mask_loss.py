@@ -4,6 +4,7 @@ from mmengine.registry import MODELS
 from torch import Tensor
 
 from ..utils.lam import Lam, lam_like
+from ..utils.validation import check_weight
 
 
 def mask_loss(mask: Tensor, lam: Lam, margin: float,
@@ -50,20 +51,16 @@ class MaskLoss(nn.Module):
             the authors ran it (OpenMixup); the paper does not say.
 
     Raises:
-        ValueError: If an argument is negative.
+        ValueError: If an argument is not a finite number of 0 or more.
     """
 
     def __init__(self,
                  margin: float = 0.1,
                  variance_weight: float = 2.0) -> None:
         super().__init__()
-        if margin < 0:
-            raise ValueError(f'margin must be 0 or more, got {margin}')
-        if variance_weight < 0:
-            raise ValueError('variance_weight must be 0 or more, got '
-                             f'{variance_weight}')
-        self.margin = margin
-        self.variance_weight = variance_weight
+        self.margin = check_weight('margin', margin)
+        self.variance_weight = check_weight('variance_weight',
+                                            variance_weight)
 
     def forward(self, mask: Tensor, lam: Lam) -> Tensor:
         """Compute the loss.

@@ -9,7 +9,7 @@ from torch import Tensor
 from ..utils.lam import Lam, lam_like
 from ..utils.mixing_attention import attend, mixing_attention
 from ..utils.pair_stream import Pair
-from ..utils.validation import check_unit_interval
+from ..utils.validation import check_count, check_flag, check_unit_interval
 from .mixing_policy import MixingPolicy
 
 UPSAMPLE_MODES = ('bilinear', 'nearest')
@@ -98,19 +98,18 @@ class Mixer(MixingPolicy):
             type='Kaiming', layer='Conv2d')
     ) -> None:
         super().__init__(frozen=frozen, init_cfg=init_cfg)
-        if reduction < 1:
-            raise ValueError(f'reduction must be 1 or more, got {reduction}')
         if upsample not in UPSAMPLE_MODES:
             raise ValueError(
                 f'upsample must be one of {UPSAMPLE_MODES}, got {upsample!r}')
         if gamma_init is None:
             gamma_init = 0. if learn_gamma else 1.
-        self.reduction = reduction
+        self.reduction = check_count('reduction', reduction)
         self.dropout = check_unit_interval('dropout', dropout)
-        self.share_qk = share_qk
-        self.learn_gamma = learn_gamma
+        self.share_qk = check_flag('share_qk', share_qk)
+        self.learn_gamma = check_flag('learn_gamma', learn_gamma)
         self.upsample = upsample
-        self.nonlinear_content = nonlinear_content
+        self.nonlinear_content = check_flag('nonlinear_content',
+                                            nonlinear_content)
         gamma = torch.tensor(
             float(check_unit_interval('gamma_init', gamma_init)))
         if learn_gamma:
@@ -119,7 +118,7 @@ class Mixer(MixingPolicy):
             self.register_buffer('gamma', gamma)
         self.in_channels: Optional[int] = None
         if in_channels is not None:
-            self.set_in_channels(in_channels)
+            self.set_in_channels(check_count('in_channels', in_channels))
 
     def set_in_channels(self, in_channels: int) -> None:
         """Build the layers for features of ``in_channels`` channels.

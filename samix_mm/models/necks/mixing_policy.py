@@ -7,6 +7,7 @@ from torch import Tensor
 from ..utils.lam import Lam
 from ..utils.pair_stream import Pair
 from ..utils.pretrained import require_pretrained
+from ..utils.validation import check_flag
 
 
 class MixingPolicy(BaseModule):
@@ -40,7 +41,7 @@ class MixingPolicy(BaseModule):
             frozen: bool = False,
             init_cfg: Optional[Union[dict, List[dict]]] = None) -> None:
         super().__init__(init_cfg=init_cfg)
-        self.frozen = frozen
+        self.frozen = check_flag('frozen', frozen)
 
     @property
     def trains(self) -> bool:

@@ -15,12 +15,17 @@ from ..utils.mixing_mixin import MixingMixin
 from ..utils.online_clusters import OnlineClusters
 from ..utils.pair_stream import Pair
 from ..utils.sample_index import sample_indices
-from ..utils.validation import check_choice, check_weight
+from ..utils.validation import (check_backbone, check_choice, check_count,
+                                check_flag, check_part, check_positive,
+                                check_weight)
 from .contrast import contrast_clean, contrast_mixed, kept_weight
 from .views import BatchShuffle, View, match_views, pool, similarity, two_views
 
 #: What trains the Mixer: SAMix-I and SAMix-C.
 VARIANTS = ('infonce', 'cluster')
+
+#: What to write for a head.
+HEAD = "dict(type='EtaBalancedContrastiveHead')"
 
 
 @MODELS.register_module()
@@ -101,7 +106,8 @@ class SAMixMoCo(MixingMixin, BaseSelfSupervisor):
         init_cfg (dict, optional): As in ``MoCo``.
 
     Raises:
-        TypeError: If ``mixer`` is no mixing policy.
+        TypeError: If ``mixer`` is no mixing policy, ``head`` not contrastive,
+            or a part no config.
         ValueError: If an argument is out of its range; the message says what
             is allowed.
     """
@@ -136,6 +142,9 @@ class SAMixMoCo(MixingMixin, BaseSelfSupervisor):
                  pretrained: Optional[str] = None,
                  data_preprocessor: Optional[dict] = None,
                  init_cfg: Optional[Union[List[dict], dict]] = None) -> None:
+        check_backbone(backbone)
+        check_part('neck', neck, "dict(type='MoCoV2Neck', ...)")
+        check_part('head', head, HEAD)
         super().__init__(
             backbone=backbone,
             neck=neck,
@@ -143,10 +152,14 @@ class SAMixMoCo(MixingMixin, BaseSelfSupervisor):
             pretrained=pretrained,
             data_preprocessor=data_preprocessor,
             init_cfg=init_cfg)
-        if queue_len < 1:
-            raise ValueError(f'queue_len must be 1 or more, got {queue_len}')
+        if not hasattr(self.head, 'temperature'):
+            raise TypeError('head must be a contrastive head such as '
+                            f'{HEAD}, got {type(self.head).__name__}')
+        check_positive('head.temperature', self.head.temperature)
+        check_count('queue_len', queue_len)
+        check_count('feat_dim', feat_dim)
         self.variant = check_choice('variant', VARIANTS, variant)
-        self.cross_view = cross_view
+        self.cross_view = check_flag('cross_view', cross_view)
         self.nce_weight = check_weight('nce_weight', nce_weight)
         self.mix_weight = check_weight('mix_weight', mix_weight)
         self.init_mixing(
@@ -168,7 +181,9 @@ class SAMixMoCo(MixingMixin, BaseSelfSupervisor):
         self.register_buffer('queue', random_queue(feat_dim, queue_len))
         self.register_buffer('queue_ptr', self.queue.new_zeros(1).long())
         self.clusters = self.cluster_head = None
-        if variant == 'cluster':
+        if clusters is not None:
+            _check_clusters(clusters, self.variant)
+        if self.variant == 'cluster':
             if not self.mixer.trains:
                 raise ValueError(
                     "variant='cluster' trains the mixing policy, but "
@@ -244,6 +259,9 @@ class SAMixMoCo(MixingMixin, BaseSelfSupervisor):
 
         Returns:
             View: The images with their features and keys.
+
+        Raises:
+            ValueError: If keys are not of the queue's length.
         """
         twin, batch = self.momentum_net, BatchShuffle()
         shuffled = batch.shuffle(inputs)
@@ -258,6 +276,10 @@ class SAMixMoCo(MixingMixin, BaseSelfSupervisor):
         if self.clusters is not None:
             pooled = batch.restore(pool(outputs))  # (N, C_out)
         keys = F.normalize(twin.neck(outputs)[0], dim=1)
+        if keys.size(1) != self.queue.size(0):
+            raise ValueError(
+                f'feat_dim must be {keys.size(1)}, the length of the '
+                f"neck's embeddings, got {self.queue.size(0)}")
         return View(inputs, feats, pooled, batch.restore(keys))
 
     def clean_losses(self, inputs: Tensor, keys: Tensor,
@@ -375,6 +397,21 @@ class SAMixMoCo(MixingMixin, BaseSelfSupervisor):
             Tensor: Embeddings by the momentum network, (N, feat_dim).
         """
         return _embed(self.momentum_net, view)
+
+
+def _check_clusters(clusters: dict, variant: str) -> None:
+    if not isinstance(clusters, dict):
+        raise TypeError('clusters must be a dict of arguments of '
+                        'OnlineClusters such as dict(momentum=0.5), got '
+                        f'{clusters!r}')
+    if variant != 'cluster':
+        raise ValueError(
+            f'clusters={clusters} is for the variant with clusters; write '
+            f"variant='cluster' or leave it out, got variant={variant!r}")
+    if 'num_clusters' in clusters or 'feat_dim' in clusters:
+        raise ValueError(
+            'num_clusters and feat_dim are arguments of SAMixMoCo itself; '
+            f'write them next to clusters, got clusters={clusters}')
 
 
 def _embed(network: nn.Module, inputs: Tensor) -> Tensor:

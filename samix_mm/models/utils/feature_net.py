@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from .feature_tap import find_tap, forward_to_tap
 from .pretrained import require_pretrained
+from .validation import check_part
 
 
 class FeatureNet(BaseModule):
@@ -17,12 +18,18 @@ class FeatureNet(BaseModule):
             ``init_cfg``.
         feature_stage (int, optional): The stage that feeds the Mixer, as
             :func:`~samix_mm.models.utils.find_tap` counts. Defaults to None.
+
+    Raises:
+        TypeError: If ``backbone`` is no config.
+        ValueError: If it puts out no feature maps or lacks the stage.
     """
 
     def __init__(self,
                  backbone: Union[dict, nn.Module],
                  feature_stage: Optional[int] = None) -> None:
         super().__init__()
+        check_part('feature_net', backbone,
+                   "dict(type='ResNet', depth=18, init_cfg=dict(...))")
         if isinstance(backbone, dict):
             backbone = MODELS.build(backbone)
         self.backbone = backbone.requires_grad_(False)

@@ -12,6 +12,8 @@ import torch
 import torch.nn as nn
 from torch import Tensor
 
+from .validation import is_number
+
 #: Hierarchical backbones are counted as if they had four levels, whatever
 #: their own names for them, so that 3 is the last map at twice the final
 #: resolution: stride 16 in an ImageNet net, 4 in a ResNet for CIFAR.
@@ -62,9 +64,9 @@ def find_tap(backbone: nn.Module, feature_stage: Optional[int] = None) -> Tap:
     else:
         stage = NUM_LEVELS - 1 if feature_stage is None else feature_stage
         taps = _level_taps(backbone)
-    if stage not in taps:
+    if not is_number(stage) or stage not in taps:
         raise ValueError(f'feature_stage of {type(backbone).__name__} must be '
-                         f'one of {sorted(taps)}, got {stage}')
+                         f'one of {sorted(taps)}, got {stage!r}')
     return taps[stage]
 
 
@@ -199,6 +201,11 @@ def _level_taps(backbone: nn.Module) -> dict:
     try:
         with _eval_mode(backbone):
             backbone(_probe(backbone))
+    except Exception as error:
+        raise ValueError(
+            f'{type(backbone).__name__} does not take images, so that the '
+            f'Mixer gets no feature map of it ({error}); choose a backbone '
+            'with spatial features') from error
     finally:
         for handle in handles:
             handle.remove()
@@ -234,5 +241,5 @@ def _probe(backbone: nn.Module) -> Tensor:
     convs = (layer for layer in backbone.modules()
              if isinstance(layer, nn.Conv2d))
     channels = next((conv.in_channels for conv in convs), 3)
-    weight = next(backbone.parameters())
+    weight = next(backbone.parameters(), torch.zeros(()))
     return weight.new_zeros((1, channels, 224, 224))

@@ -5,6 +5,8 @@ import torch.nn as nn
 from mmengine.logging import print_log
 from torch import Tensor
 
+from .validation import check_count
+
 
 class ImageMemory(nn.Module):
     r"""A feature and a label of each image of a data set, in buffers.
@@ -23,9 +25,7 @@ class ImageMemory(nn.Module):
 
     def __init__(self, feat_dim: int, dtype: torch.dtype) -> None:
         super().__init__()
-        if feat_dim < 1:
-            raise ValueError(f'feat_dim must be 1 or more, got {feat_dim}')
-        self.feat_dim = feat_dim
+        self.feat_dim = check_count('feat_dim', feat_dim)
         self.register_buffer('features', torch.zeros(0, feat_dim, dtype=dtype))
         self.register_buffer('labels', torch.zeros(0, dtype=torch.long))
 

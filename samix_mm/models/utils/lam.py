@@ -5,6 +5,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .validation import check_positive
+
 #: One ratio for the batch or one for each sample, shape (N, ).
 Lam = Union[float, Tensor]
 
@@ -28,8 +30,7 @@ def sample_lam(alpha: float,
     Raises:
         ValueError: If ``alpha`` is not above 0.
     """
-    if not alpha > 0:
-        raise ValueError(f'alpha must be above 0, got {alpha}')
+    check_positive('alpha', alpha)
     if rng is None:
         rng = np.random.default_rng(torch.randint(2**62, ()).item())
     lam = rng.beta(alpha, alpha, size=num_samples)

@@ -16,7 +16,8 @@ from .lam import lam_like
 from .momentum_twin import MomentumTwin
 from .norm_statistics import NormStatistics
 from .pair_stream import Pair, PairStream
-from .validation import check_share, check_unit_interval, check_weight
+from .validation import (check_count, check_flag, check_part, check_share,
+                         check_unit_interval, check_weight, is_number)
 
 
 class MixingMixin:
@@ -48,31 +49,41 @@ class MixingMixin:
                 ``backbone`` is one of them.
 
         Raises:
-            TypeError: If ``mixer`` is no mixing policy.
-            ValueError: If an argument is out of its range.
+            TypeError: If ``mixer`` is no mixing policy, or a part no config.
+            ValueError: If an argument is out of its range, or there is
+                nothing for it to act on.
         """
-        if not 0 <= lam_margin <= 0.5:
+        if not (is_number(lam_margin) and 0 <= lam_margin <= 0.5):
             raise ValueError(
                 f'lam_margin must be in [0, 0.5], got {lam_margin!r}')
-        if mixer_interval < 1:
-            raise ValueError(
-                f'mixer_interval must be 1 or more, got {mixer_interval!r}')
-        self.mixer_interval = mixer_interval
+        self.mixer_interval = check_count('mixer_interval', mixer_interval)
         self.mixer_batch_ratio = check_share('mixer_batch_ratio',
                                              mixer_batch_ratio)
         self.mixer_weight = check_weight('mixer_weight', mixer_weight)
         self.lam_margin = lam_margin
-        self.lam_adjust = lam_adjust
+        self.lam_adjust = check_flag('lam_adjust', lam_adjust)
         self.momentum = check_unit_interval('momentum', momentum)
         self.end_momentum = check_unit_interval('end_momentum', end_momentum)
-        self.mask_loss = _build(mask_loss)
+        self.mask_loss = _build('mask_loss', mask_loss,
+                                "dict(type='MaskLoss')")
         self.mask_loss_weight = check_weight('mask_loss_weight',
                                              mask_loss_weight)
-        self.mixer = _build(mixer or dict(type='Mixer'))
+        self.mixer = _build('mixer', mixer or dict(type='Mixer'),
+                            "dict(type='Mixer')")
         if not isinstance(self.mixer, MixingPolicy):
             raise TypeError(
                 'mixer must be a mixing policy such as '
                 f"dict(type='Mixer'), got {type(self.mixer).__name__}")
+        if mixer_interval > 1 and not self.mixer.trains:
+            raise ValueError(
+                f'mixer_interval={mixer_interval} says when the mixing policy '
+                f'is trained, but {type(self.mixer).__name__} has nothing to '
+                'learn or is frozen; leave mixer_interval out')
+        if feature_net is not None and not self.mixer.needs_features:
+            raise ValueError(
+                f'feature_net feeds the Mixer, but {type(self.mixer).__name__}'
+                " works without features; leave 'feature_net' out or write "
+                "mixer=dict(type='Mixer')")
         self.tap = self.feature_net = None
         if self.mixer.needs_features and feature_net is not None:
             self.feature_net = FeatureNet(feature_net, feature_stage)
@@ -332,5 +343,7 @@ def _finite_everywhere(loss: Tensor) -> bool:
     return bool(finite)
 
 
-def _build(part: Union[dict, nn.Module]) -> nn.Module:
+def _build(name: str, part: Union[dict, nn.Module],
+           example: str) -> nn.Module:
+    check_part(name, part, example)
     return part if isinstance(part, nn.Module) else MODELS.build(part)

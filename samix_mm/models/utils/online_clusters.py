@@ -7,7 +7,7 @@ from torch import Tensor
 from .clustering import (cluster_means, cluster_sizes, dissolve_small, kmeans,
                          nearest, refill_empty)
 from .image_memory import ImageMemory
-from .validation import check_choice, check_unit_interval
+from .validation import check_choice, check_count, check_unit_interval
 
 #: ODC's smallest cluster, 20, over its mean one, 1.28 M images / 10,000.
 _SMALL_SHARE = 20 / 128
@@ -65,14 +65,12 @@ class OnlineClusters(ImageMemory):
         dtype = check_choice('memory_dtype', ('float32', 'float16'),
                              memory_dtype)
         super().__init__(feat_dim, getattr(torch, dtype))
-        if num_clusters < 2:
-            raise ValueError(
-                f'num_clusters must be 2 or more, got {num_clusters}')
-        if min_size is not None and min_size < 1:
-            raise ValueError(
-                'min_size must be 1 or more, or None for a share of the mean '
-                f'size, got {min_size}')
-        self.num_clusters = num_clusters
+        self.num_clusters = check_count('num_clusters', num_clusters, least=2)
+        if min_size is not None:
+            check_count(
+                'min_size',
+                min_size,
+                note=', or None for a share of the mean size')
         self.momentum = check_unit_interval('momentum', momentum)
         self.min_size = min_size
         self.register_buffer('centroids', torch.zeros(num_clusters, feat_dim))

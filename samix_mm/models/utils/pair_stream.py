@@ -5,6 +5,7 @@ from torch import Tensor
 
 from .lam import Lam, sample_lam
 from .random_stream import RandomStream
+from .validation import check_flag, check_positive
 
 
 class Pair(NamedTuple):
@@ -30,15 +31,13 @@ class PairStream(RandomStream):
             one for the batch. Defaults to False.
 
     Raises:
-        ValueError: If ``alpha`` is not above 0.
+        ValueError: If ``alpha`` is not above 0 or ``per_sample`` no bool.
     """
 
     def __init__(self, alpha: float = 2.0, per_sample: bool = False) -> None:
         super().__init__()
-        if not alpha > 0:
-            raise ValueError(f'alpha must be above 0, got {alpha}')
-        self.alpha = alpha
-        self.per_sample = per_sample
+        self.alpha = check_positive('alpha', alpha)
+        self.per_sample = check_flag('lam_per_sample', per_sample)
 
     def draw(self, num_samples: int, device: torch.device) -> Pair:
         """Draw ratios and partners for a batch.

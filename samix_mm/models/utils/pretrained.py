@@ -31,7 +31,8 @@ def require_pretrained(module: nn.Module, owner: str, name: str) -> None:
     init_cfg = module.init_cfg
     cfgs = [init_cfg] if isinstance(init_cfg, dict) else init_cfg or []
     cfg = next((cfg for cfg in cfgs
-                if cfg['type'] in ('Pretrained', PretrainedInit)), {})
+                if isinstance(cfg, dict)
+                and cfg.get('type') in ('Pretrained', PretrainedInit)), {})
     if not cfg.get('checkpoint'):
         raise ValueError(
             NO_CHECKPOINT.format(

@@ -9,6 +9,7 @@ from torch.utils.data import ConcatDataset
 
 from samix_mm.engine.hooks.feature_pass import all_features
 from tests.clusters import Clustering, IndexedImages, loader_of, means_of
+from tests.processes import leave_group
 from tests.tiny import network_state
 
 
@@ -101,7 +102,7 @@ def process(rank, folder):
     feats = all_features(model, loader_of(IndexedImages(9, seed=0)), seed=0)
     torch.save((feats, sum(map(len, model.calls))),
                f'{folder}/feats_{rank}.pth')
-    dist.destroy_process_group()
+    leave_group()
 
 
 def test_two_processes_share_the_images(tmp_path):

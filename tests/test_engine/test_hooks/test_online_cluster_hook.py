@@ -150,7 +150,7 @@ def test_refuses_a_model_without_clusters(tmp_path):
 
 @pytest.mark.parametrize('kwargs, message', [
     (dict(refresh_interval=0), 'refresh_interval must be 1 or more, got 0'),
-    (dict(nmi_interval=-1), 'nmi_interval must be 1 or more, .* got -1'),
+    (dict(nmi_interval=-1), 'nmi_interval must be 0 or more .* got -1'),
 ])
 def test_refuses_intervals(kwargs, message):
     with pytest.raises(ValueError, match=message):

@@ -644,7 +644,8 @@ def test_refuses_several_labels():
 
 
 def test_refuses_to_predict_with_a_head_that_is_not_there():
-    model = build(onehot_weight=0., test_cfg=dict(predict_on='online_clean'))
+    model = build(onehot_weight=0.)
+    model.predict_on = 'online_clean'
     with pytest.raises(ValueError, match='there is no clean head'):
         model.predict(batch()[0])
 

@@ -5,6 +5,7 @@ import torch.multiprocessing as mp
 from torch.nn.parallel import DistributedDataParallel
 
 from samix_mm.models.utils import Pair
+from tests.processes import leave_group
 from tests.tiny import batch, build, sgd
 
 NUM = 3  # images in each process
@@ -50,7 +51,7 @@ def process(rank, folder, release):
         model.release_branches_for(sgd(model))
     grads = gradients(model, wrapped, inputs[own], data_samples[own])
     torch.save(grads, f'{folder}/grads_{rank}.pth')
-    dist.destroy_process_group()
+    leave_group()
 
 
 @pytest.mark.parametrize('release', [False, True])

@@ -88,5 +88,5 @@ def test_registered_with_the_papers_margin():
 
 @pytest.mark.parametrize('name', ['margin', 'variance_weight'])
 def test_refuses_negative_arguments(name):
-    with pytest.raises(ValueError, match=f'{name} must be 0 or more, got -1'):
+    with pytest.raises(ValueError, match=f'{name} must be a number of 0'):
         MaskLoss(**{name: -1})

@@ -4,6 +4,7 @@ import torch.multiprocessing as mp
 from torch.nn.parallel import DistributedDataParallel
 
 from samix_mm.models.utils import Pair
+from tests.processes import leave_group
 from tests.tiny import sgd
 from tests.tiny_ssl import build_moco, views
 
@@ -56,7 +57,7 @@ def process(rank, folder):
     result = step(model, wrapped, [view[own] for view in inputs],
                   data_samples[own])
     torch.save(result, f'{folder}/result_{rank}.pth')
-    dist.destroy_process_group()
+    leave_group()
 
 
 def test_two_processes_equal_one_with_the_joined_batch(tmp_path):

@@ -12,6 +12,7 @@ from torch.nn.parallel import DistributedDataParallel
 from samix_mm.models.utils import OnlineClusters
 from tests.clusters import (BLOBS, DIM, EACH, assert_state_equal, batches,
                             blobs, started, stream)
+from tests.processes import leave_group
 
 
 @pytest.mark.parametrize('memory_dtype', ['float32', 'float16'])
@@ -124,7 +125,7 @@ def process(rank, folder):
             torch.eye(4, DIM)[2 * rank:2 * rank + 2]))
     state = dict(clusters.named_buffers(), changed=torch.stack(changed))
     torch.save(state, f'{folder}/state_{rank}.pth')
-    dist.destroy_process_group()
+    leave_group()
 
 
 def test_two_processes_equal_one_with_the_joined_batches(tmp_path):
