@@ -64,8 +64,8 @@ def train(rank, folder, world_size, name, steps):
 
 
 @pytest.mark.parametrize('name, world_size, steps', [
-    ('classifier', 2, 200), ('classifier', 3, 60), ('infonce', 3, 20),
-    ('cluster', 2, 40)
+    ('classifier', 2, 200), ('classifier', 3, 200), ('infonce', 3, 10),
+    ('cluster', 2, 15)
 ])
 def test_the_same_weights_and_other_ratios(tmp_path, name, world_size, steps):
     mp.spawn(
