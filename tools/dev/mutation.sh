@@ -27,6 +27,7 @@ also_copy=
     README.md
 pytest_add_cli_args_test_selection=
     tests/test_models
+    tests/test_mask_properties.py
     tests/test_properties.py
     tests/test_wrong_configs.py
 pytest_add_cli_args=

@@ -145,6 +145,24 @@ def test_linear_content_is_one_projection():
     assert mixer(feat_i, feat_j, 0.3, SIZE).shape == (3, 1, *SIZE)
 
 
+def test_bias_of_a_linear_content():
+    """Attention weights sum to 1, so that it is added to each logit."""
+    mixer, feat_i, feat_j = mixer_and_feats(nonlinear_content=False)
+    torch.nn.init.zeros_(mixer.content[0].bias)
+    logits = mixer(feat_i, feat_j, 0.3, (5, 7)).logit()
+    torch.nn.init.constant_(mixer.content[0].bias, 0.7)
+    shifted = mixer(feat_i, feat_j, 0.3, (5, 7)).logit()
+    torch.testing.assert_close(shifted, logits + 0.7, rtol=0, atol=1e-3)
+
+
+def test_nearest_masks_repeat_each_position():
+    mixer, feat_i, feat_j = mixer_and_feats(upsample='nearest')
+    small = mixer(feat_i, feat_j, 0.3, (5, 7))
+    large = mixer(feat_i, feat_j, 0.3, (10, 21))
+    expected = small.repeat_interleave(2, dim=2).repeat_interleave(3, dim=3)
+    assert torch.equal(large, expected)
+
+
 @pytest.mark.parametrize('gamma_init, value', [(None, 1.), (0.4, 0.4)])
 def test_constant_gamma(gamma_init, value):
     mixer = Mixer(6, learn_gamma=False, gamma_init=gamma_init).train()

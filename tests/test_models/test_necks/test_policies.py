@@ -40,6 +40,12 @@ def test_cutmix_masks_are_boxes_of_the_right_sides():
     torch.testing.assert_close(widths.float(), share * 60, atol=1.5, rtol=0)
 
 
+def test_boxes_are_nowhere_more_often_than_at_the_opposite_place():
+    images = torch.zeros(4000, 3, 4, 4)
+    share = CutMix()(images, images, torch.full((4000, ), 0.5), (4, 4)).mean(0)
+    torch.testing.assert_close(share, share.flip(1, 2), rtol=0, atol=0.05)
+
+
 def test_one_ratio_makes_one_box():
     mask = CutMix()(IMAGES, IMAGES, 0.5, SIZE)
     assert torch.equal(mask[0], mask[1]) and torch.equal(mask[0], mask[2])

@@ -18,6 +18,12 @@ def test_means_of_half_precision_are_summed_in_full():
     assert means.flatten().tolist() == [0, 2, 0]
 
 
+def test_the_mean_of_one_member_is_that_member():
+    feats = torch.tensor([[3., 4.], [1., 1.], [3., 1.]])
+    means = cluster_means(feats, torch.tensor([0, 1, 1]), 2)
+    assert means.tolist() == [[3, 4], [2, 1]]
+
+
 def test_equal_features_are_split_in_halves():
     assert split_in_two(torch.ones(5, 3), 0).tolist() == [
         False, False, True, True, True
