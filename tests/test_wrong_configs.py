@@ -163,8 +163,8 @@ WRONG = {
     'onehot_weight_infinite': (classifier(onehot_weight=INF), ValueError,
                                'onehot_weight must be a number of 0 or more, '
                                'got inf'),
-    'onehot_batch_ratio_2': (classifier(onehot_batch_ratio=2), ValueError,
-                             'onehot_batch_ratio must be in (0, 1], got 2'),
+    'mix_batch_ratio_2': (classifier(mix_batch_ratio=2), ValueError,
+                          'mix_batch_ratio must be in (0, 1], got 2'),
     'mask_loss_weight_bool': (classifier(mask_loss_weight=True), ValueError,
                               'mask_loss_weight must be a number of 0 or '
                               'more, got True'),

@@ -5,4 +5,4 @@ _base_ = './samix_cifar10-jpeg-1k_r18w16.py'
 
 # The online network sees half of each batch clean, and the Mixer learns from a
 # quarter. What each of these costs and gains is in docs/cost.md.
-model = dict(onehot_batch_ratio=0.5, mixer_batch_ratio=0.25)
+model = dict(mix_batch_ratio=0.5, mixer_batch_ratio=0.5)

@@ -37,18 +37,26 @@ def passes_of(network, step):
     return seen
 
 
-def test_clean_images_are_a_part_of_the_batch():
-    model, data = model_and_data('classifier', onehot_batch_ratio=0.6)
+def test_a_part_of_the_batch_is_mixed():
+    """Its losses are those of a smaller batch; all images are seen clean."""
+    policy = dict(type='Mixer', dropout=0.)
+    model, data = model_and_data(
+        'classifier', mix_batch_ratio=0.6, mixer=policy)
     seen = passes_of(model.backbone, lambda: model.loss(**data))
-    assert seen['plain'] == [3, 4]  # clean and mixed
+    assert seen['plain'] == [4, 3]  # clean and mixed
+    seen = passes_of(model.momentum_net.backbone, lambda: model.loss(**data))
+    assert seen['graph'] == [3]
+
     model.eval()
-    loss = model.loss(**data)['loss_onehot']
-    with torch.no_grad():
-        feats = model.extract_feat(data['inputs'][:3])
-        scores = model.clean_head(feats)
-    expected = torch.nn.functional.cross_entropy(
-        scores, torch.tensor([0, 1, 2]))
-    torch.testing.assert_close(loss, expected)
+    small, _ = model_and_data('classifier', mixer=policy)
+    small.eval().load_state_dict(model.state_dict())
+    losses = model.loss(**data)
+    expected = small.loss(data['inputs'][:3], data['data_samples'][:3])
+    for name in ('loss_mix', 'loss_mixer', 'loss_mask'):
+        torch.testing.assert_close(losses[name], expected[name])
+    whole = model.clean_head.loss(
+        model.extract_feat(data['inputs']), data['data_samples'])
+    torch.testing.assert_close(losses['loss_onehot'], whole['loss'])
 
 
 def mixer_state(model):

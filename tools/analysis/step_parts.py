@@ -56,19 +56,20 @@ def step_parts(step: Step) -> Dict[str, Callable[[], None]]:
 
 def _classifier_parts(model, inputs: Tensor, samples: list) -> dict:
     labels = hard_labels(samples)
-    pair_k, pair_q = _pairs(model, inputs)
-    feats = model.momentum_features(inputs)
-    mask_q, pair_q = model.online_masks(inputs, model.project(feats), pair_q)
+    images = model.images_to_mix(inputs)
+    pair_k, pair_q = _pairs(model, images)
+    feats = model.momentum_features(images)
+    mask_q, pair_q = model.online_masks(images, model.project(feats), pair_q)
     parts = {
         'online clean': lambda: model.clean_losses(inputs, samples),
-        'online mixed': lambda: model.online_losses(inputs, mask_q, labels,
+        'online mixed': lambda: model.online_losses(images, mask_q, labels,
                                                     pair_q),
-        'momentum clean': lambda: dict(_=model.momentum_features(inputs)),
+        'momentum clean': lambda: dict(_=model.momentum_features(images)),
     }
     if pair_k is not None:
         parts['momentum mixed'] = lambda: model.mixer_losses(
-            inputs, _leaf_mask(inputs, pair_k), labels, pair_k)
-    parts['Mixer'] = lambda: _masks(model, inputs, feats, feats, pair_k,
+            images, _leaf_mask(images, pair_k), labels, pair_k)
+    parts['Mixer'] = lambda: _masks(model, images, feats, feats, pair_k,
                                     pair_q)
     return parts
 

@@ -1,4 +1,3 @@
-import math
 from copy import deepcopy
 from typing import Dict, List, Optional, Tuple, Union
 
@@ -10,7 +9,7 @@ from torch import Tensor, nn
 from ..losses.eta_balanced_cross_entropy import EtaBalancedCrossEntropy
 from ..utils.blending import blend
 from ..utils.mixing_mixin import MixingMixin
-from ..utils.pair_stream import Pair
+from ..utils.pair_stream import Pair, share_of
 from ..utils.validation import (check_backbone, check_choice, check_share,
                                 check_weight)
 from .labels import (check_num_classes, hard_labels, mixed_loss,
@@ -66,10 +65,10 @@ class SAMixClassifier(MixingMixin, ImageClassifier):
             have the ratio as their mean. Defaults to True.
         onehot_weight (float): Weight of the cross-entropy on clean images; 0
             does without that pass and its linear layer. Defaults to 1.0.
-        onehot_batch_ratio (float): Share of the batch in the cross-entropy on
-            clean images, in (0, 1]. Defaults to 1.0.
         mix_weight (float): Weight of the loss on mixed images. Defaults to
             1.0.
+        mix_batch_ratio (float): Share of the batch that is mixed at all, with
+            partners among itself, in (0, 1]. Defaults to 1.0.
         mixer_weight (float): Weight of the Mixer's classification loss.
             Defaults to 1.0.
         mixer_batch_ratio (float): Share of the batch that the Mixer is
@@ -114,8 +113,8 @@ class SAMixClassifier(MixingMixin, ImageClassifier):
                  lam_per_sample: bool = False,
                  lam_adjust: bool = True,
                  onehot_weight: float = 1.0,
-                 onehot_batch_ratio: float = 1.0,
                  mix_weight: float = 1.0,
+                 mix_batch_ratio: float = 1.0,
                  mixer_weight: float = 1.0,
                  mixer_batch_ratio: float = 1.0,
                  mixer_interval: int = 1,
@@ -139,9 +138,8 @@ class SAMixClassifier(MixingMixin, ImageClassifier):
         refuse_soft_labels(self.data_preprocessor)
         check_num_classes(self.head)
         self.onehot_weight = check_weight('onehot_weight', onehot_weight)
-        self.onehot_batch_ratio = check_share('onehot_batch_ratio',
-                                              onehot_batch_ratio)
         self.mix_weight = check_weight('mix_weight', mix_weight)
+        self.mix_batch_ratio = check_share('mix_batch_ratio', mix_batch_ratio)
         self.predict_on = _predictor(test_cfg, onehot_weight)
         self.clean_head = deepcopy(self.head) if onehot_weight else None
         # Accuracy on mixed images means nothing, on clean ones it does.
@@ -188,24 +186,36 @@ class SAMixClassifier(MixingMixin, ImageClassifier):
             accuracy on clean images.
         """
         labels = hard_labels(data_samples)  # (N, )
-        pair_k, pair_q = self.draw_pairs(inputs)
+        images = self.images_to_mix(inputs)  # (P, 3, H, W)
+        pair_k, pair_q = self.draw_pairs(images)
         step = self.begin_step()
 
-        feats = self.momentum_features(inputs)  # (N, C, h, w)
+        feats = self.momentum_features(images)  # (P, C, h, w)
         projected = self.project(feats, pair=pair_k)
         losses = {}
         if pair_k is not None:
-            mask_k = self.make_masks(inputs, projected, pair_k)  # (M, 1, H, W)
+            mask_k = self.make_masks(images, projected, pair_k)  # (M, 1, H, W)
             losses.update(
                 step.release(
-                    self.mixer_losses(inputs, mask_k, labels, pair_k)))
-        # (N, 1, H, W)
-        mask_q, pair_q = self.online_masks(inputs, projected, pair_q)
+                    self.mixer_losses(images, mask_k, labels, pair_k)))
+        # (P, 1, H, W)
+        mask_q, pair_q = self.online_masks(images, projected, pair_q)
 
         losses.update(step.release(self.clean_losses(inputs, data_samples)))
-        losses.update(self.online_losses(inputs, mask_q, labels, pair_q))
+        losses.update(self.online_losses(images, mask_q, labels, pair_q))
         losses.update(self.mixer.log_vars())
         return step.hand_over(losses)
+
+    def images_to_mix(self, inputs: Tensor) -> Tensor:
+        """The first P = ``mix_batch_ratio`` * N images of a batch.
+
+        Args:
+            inputs (Tensor): Images with shape (N, 3, H, W).
+
+        Returns:
+            Tensor: Shape (P, 3, H, W).
+        """
+        return inputs[:share_of(self.mix_batch_ratio, len(inputs))]
 
     def clean_losses(self, inputs: Tensor,
                      data_samples: List[DataSample]) -> Dict[str, Tensor]:
@@ -221,9 +231,7 @@ class SAMixClassifier(MixingMixin, ImageClassifier):
         """
         if self.clean_head is None:
             return {}
-        num = math.ceil(self.onehot_batch_ratio * len(data_samples))
-        losses = self.clean_head.loss(
-            self.extract_feat(inputs[:num]), data_samples[:num])
+        losses = self.clean_head.loss(self.extract_feat(inputs), data_samples)
         loss = self.onehot_weight * losses.pop('loss')
         accuracy = {f'clean_{name}': acc for name, acc in losses.items()}
         return dict(loss_onehot=loss, **accuracy)
@@ -233,17 +241,17 @@ class SAMixClassifier(MixingMixin, ImageClassifier):
         """Step 3: the online network on its mixed images (Eqs. 3 and 10).
 
         Args:
-            inputs (Tensor): Images with shape (N, 3, H, W).
-            mask (Tensor): Their :meth:`online_masks`, (N, 1, H, W).
-            labels (Tensor): Their class indices, (N, ).
+            inputs (Tensor): Images with shape (P, 3, H, W).
+            mask (Tensor): Their :meth:`online_masks`, (P, 1, H, W).
+            labels (Tensor): Class indices of these first, (N, ).
             pair (Pair): Ratios and partners.
 
         Returns:
             Dict[str, Tensor]: ``loss_mix``.
         """
         feats = self.extract_feat(blend(inputs, mask, pair.index))
-        loss = mixed_loss(self.head, feats, labels, labels[pair.index],
-                          pair.lam)
+        loss = mixed_loss(self.head, feats, labels[:len(inputs)],
+                          labels[pair.index], pair.lam)
         return dict(loss_mix=self.mix_weight * loss)
 
     def mixer_losses(self, inputs: Tensor, mask: Tensor, labels: Tensor,
@@ -251,9 +259,9 @@ class SAMixClassifier(MixingMixin, ImageClassifier):
         """Step 3: the Mixer, through the momentum network (Eqs. 8 and 11).
 
         Args:
-            inputs (Tensor): Images with shape (N, 3, H, W).
+            inputs (Tensor): Images with shape (P, 3, H, W).
             mask (Tensor): The :meth:`make_masks`, (M, 1, H, W).
-            labels (Tensor): Their class indices, (N, ).
+            labels (Tensor): Class indices of these first, (N, ).
             pair (Pair): Ratios, and partners of the first M images.
 
         Returns:

@@ -220,8 +220,7 @@ class SAMixMoCo(MixingMixin, BaseSelfSupervisor):
         index = None  # the images' numbers in the data set, (N, )
         if self.clusters is not None:
             index = sample_indices(data_samples)
-        # The keys of this batch join the queue before the backward pass.
-        negatives = self.queue.clone()  # (feat_dim, K)
+        negatives = self.until_backward(self.queue)  # (feat_dim, K)
 
         view_q = self.momentum_view(inputs_q)
         view_k = self.momentum_view(inputs_k)
@@ -246,7 +245,7 @@ class SAMixMoCo(MixingMixin, BaseSelfSupervisor):
         if self.clusters is not None:
             losses.update(self.cluster_losses(first, index))
             losses.update(self.update_clusters(view_k.keys, index))
-        enqueue(self.queue, self.queue_ptr, view_k.keys)
+        self.after_backward(enqueue, self.queue, self.queue_ptr, view_k.keys)
         losses.update(self.mixer.log_vars())
         return step.hand_over(losses)
 

@@ -1,26 +1,22 @@
-import math
 from typing import Any, Dict, Optional, Tuple, Union
 
 import torch
-from mmengine.dist import all_reduce
-from mmengine.optim import OptimWrapper
 from mmengine.registry import MODELS
 from torch import Tensor, nn
 
 from ..necks.mixing_policy import MixingPolicy
 from .blending import adjust_mask
-from .branch_backward import BranchBackward
 from .feature_net import FeatureNet
 from .feature_tap import find_tap, forward_to_tap
+from .guarded_step import GuardedStepMixin
 from .lam import lam_like
 from .momentum_twin import MomentumTwin
-from .norm_statistics import NormStatistics
-from .pair_stream import Pair, PairStream
+from .pair_stream import Pair, PairStream, share_of
 from .validation import (check_count, check_flag, check_part, check_share,
                          check_unit_interval, check_weight, is_number)
 
 
-class MixingMixin:
+class MixingMixin(GuardedStepMixin):
     """What an algorithm needs to mix images, with labels or without.
 
     It holds the mixing policy (``mixer``), the momentum network
@@ -94,12 +90,7 @@ class MixingMixin:
         self.pairs = PairStream(alpha, lam_per_sample)
         self.momentum_net = MomentumTwin(**online)
         self.momentum_net.follow_on_load(self, prefix='momentum_net.')
-        # A reentrant checkpoint cannot be back-propagated to given inputs.
-        self._release_branches = not any(
-            getattr(module, 'with_cp', False) for module in self.modules())
-        self._optim_wrapper: Optional[OptimWrapper] = None
-        #: Training steps skipped in a row.
-        self.skipped_steps = 0
+        self.init_guard()
 
     def init_weights(self) -> None:
         """Initialize the weights; the momentum network starts as a copy of
@@ -111,75 +102,6 @@ class MixingMixin:
         # A checkpoint for the whole model has its own momentum network.
         if first and all(cfg['type'] != 'Pretrained' for cfg in cfgs):
             self.momentum_net.sync(self)
-
-    def train_step(self, data: Union[dict, tuple, list],
-                   optim_wrapper: OptimWrapper) -> Dict[str, Tensor]:
-        """As in ``BaseModel``, with what :meth:`guarded_step` adds.
-
-        Args:
-            data (dict | tuple | list): A batch of the data loader.
-            optim_wrapper (OptimWrapper): The optimizer's wrapper.
-
-        Returns:
-            Dict[str, Tensor]: Scalars for the log.
-        """
-        return self.guarded_step(self, data, optim_wrapper)
-
-    def guarded_step(self, network: nn.Module, data: Union[dict, tuple, list],
-                     optim_wrapper: OptimWrapper) -> Dict[str, Tensor]:
-        """A training step with the memory of one branch at a time, that is
-        skipped if a loss is not finite.
-
-        A skipped step changes neither weights nor the running statistics of
-        norm layers, and gradients accumulated before it are dropped. Steps
-        skipped in a row are counted in ``skipped_steps``.
-
-        Args:
-            network (nn.Module): This algorithm, or its DDP wrapper.
-            data (dict | tuple | list): A batch of the data loader.
-            optim_wrapper (OptimWrapper): The optimizer's wrapper.
-
-        Returns:
-            Dict[str, Tensor]: Scalars for the log.
-        """
-        statistics = NormStatistics(self)
-        self.release_branches_for(optim_wrapper)
-        try:
-            with optim_wrapper.optim_context(network):
-                data = self.data_preprocessor(data, True)
-                losses = network._run_forward(data, mode='loss')
-        finally:
-            self.release_branches_for(None)
-        loss, log_vars = self.parse_losses(losses)
-        if _finite_everywhere(loss):
-            self.skipped_steps = 0
-            optim_wrapper.update_params(loss)
-        else:
-            self.skipped_steps += 1
-            # DDP and the count of accumulated steps wait for it.
-            optim_wrapper.backward(loss)
-            optim_wrapper.zero_grad()
-            statistics.restore()
-        return log_vars
-
-    def release_branches_for(self,
-                             optim_wrapper: Optional[OptimWrapper]) -> None:
-        """Say what will back-propagate the losses from now on.
-
-        Args:
-            optim_wrapper (OptimWrapper, optional): It back-propagates the
-                plain sum of all losses, once, so that a branch of the loss
-                can be released before. None keeps all branches until their
-                losses are back-propagated, one by one if need be.
-        """
-        self._optim_wrapper = optim_wrapper
-
-    def begin_step(self) -> BranchBackward:
-        """BranchBackward: What back-propagates this step's branches."""
-        optim_wrapper = self._optim_wrapper if self._release_branches else None
-        return BranchBackward(
-            [param for param in self.parameters() if param.requires_grad],
-            optim_wrapper)
 
     def draw_pairs(self, inputs: Tensor) -> Tuple[Optional[Pair], Pair]:
         """Draw ratios and partners for a batch.
@@ -205,7 +127,7 @@ class MixingMixin:
                 f'{num_images}; raise train_dataloader.batch_size or set '
                 'train_dataloader.drop_last=True')
         num_steps = self.pairs.num_draws // 2
-        num_mixer = max(2, math.ceil(self.mixer_batch_ratio * num_images))
+        num_mixer = share_of(self.mixer_batch_ratio, num_images)
         pair_k = self.pairs.draw(num_mixer, inputs.device)
         pair_q = self.pairs.draw(num_images, inputs.device)
         trains = self.mixer.trains and num_steps % self.mixer_interval == 0
@@ -334,13 +256,6 @@ class MixingMixin:
             momentum (float): Weight kept by it, in [0, 1].
         """
         self.momentum_net.update(self, momentum)
-
-
-def _finite_everywhere(loss: Tensor) -> bool:
-    """Whether the losses of all processes are finite."""
-    finite = loss.detach().isfinite().int()
-    all_reduce(finite, op='min')
-    return bool(finite)
 
 
 def _build(name: str, part: Union[dict, nn.Module],

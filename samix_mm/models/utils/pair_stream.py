@@ -1,3 +1,4 @@
+import math
 from typing import List, NamedTuple
 
 import torch
@@ -68,3 +69,16 @@ class PairStream(RandomStream):
 
     def extra_repr(self) -> str:
         return f'alpha={self.alpha}, per_sample={self.per_sample}'
+
+
+def share_of(ratio: float, num_images: int) -> int:
+    """Count the images of a part of the batch.
+
+    Args:
+        ratio (float): Share of the batch, in (0, 1].
+        num_images (int): Size of the batch.
+
+    Returns:
+        int: Their number, rounded up; at least the two that can be mixed.
+    """
+    return max(2, math.ceil(ratio * num_images))
