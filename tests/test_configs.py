@@ -13,6 +13,7 @@ from mmengine.runner import Runner
 from mmpretrain.datasets import CIFAR100
 
 from tests.layouts import LAYOUTS
+from tests.schedules import differs_in_length_only, distinct, shorter
 
 ROOT = Path(__file__).parents[1]
 CONFIGS = sorted(ROOT.glob('configs/samix/*.py'))
@@ -127,7 +128,14 @@ def test_header(path):
         assert re.search(r'SAMix: \d\d\.\d\d % top-1', header)
 
 
-@pytest.mark.parametrize('path', CONFIGS + BASELINES, ids=name_of)
+@pytest.mark.parametrize(
+    'path', [path for path in CONFIGS if shorter(path)], ids=name_of)
+def test_longer_schedules_differ_in_nothing_else(path):
+    assert differs_in_length_only(path)
+
+
+@pytest.mark.parametrize(
+    'path', distinct(CONFIGS + BASELINES), ids=name_of)
 def test_two_steps(path, data_dir, tmp_path, monkeypatch):
     monkeypatch.chdir(data_dir)
     monkeypatch.setattr(CIFAR100, '_check_integrity', lambda self: True)

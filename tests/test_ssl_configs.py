@@ -11,6 +11,7 @@ from mmengine.runner import Runner
 
 from samix_mm.models.selfsup.contrast import kept_weight
 from tests.layouts import LAYOUTS
+from tests.schedules import differs_in_length_only, distinct, shorter
 
 ROOT = Path(__file__).parents[1]
 CONFIGS = sorted(ROOT.glob('configs/selfsup/*.py'))
@@ -126,7 +127,14 @@ def test_header(path):
     assert 'Cost: ' in header
 
 
-@pytest.mark.parametrize('path', CONFIGS, ids=name_of)
+@pytest.mark.parametrize(
+    'path', [path for path in CONFIGS if shorter(path)], ids=name_of)
+def test_longer_schedules_differ_in_nothing_else(path):
+    assert differs_in_length_only(path)
+
+
+@pytest.mark.parametrize(
+    'path', distinct(CONFIGS), ids=name_of)
 def test_two_steps_of_pre_training(path, data_dir, tmp_path, monkeypatch):
     monkeypatch.chdir(data_dir)
     cfg = small_run(Config.fromfile(path), tmp_path)
