@@ -33,8 +33,9 @@ def oldest(session: nox.Session) -> None:
             'torchvision': 'torchvision==0.16.2',
             'numpy': 'numpy<2',
             'mmcv-lite': 'mmcv-lite==2.0.1',
-            # the pinned one needs Python 3.11
+            # the pinned ones need Python 3.11
             'scikit-learn': NEWEST,
+            'hypothesis': NEWEST,
         })
 
 

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from ...evaluation.knn import KNNAccuracy
+from ...models.utils.pooling import pool
 
 
 def one_view(inputs: Union[Tensor, list]) -> Tensor:
@@ -63,17 +64,7 @@ def pooled_features(model: nn.Module, inputs: Tensor) -> Tensor:
         ValueError: If the backbone gives neither vectors nor maps.
     """
     model = model.module if is_model_wrapper(model) else model
-    feats = model.backbone(inputs)
-    if isinstance(feats, (tuple, list)):
-        feats = feats[-1]
-    if feats.dim() == 4:
-        return feats.mean(dim=(2, 3))
-    if feats.dim() != 2:
-        raise ValueError(
-            'the backbone must give vectors (N, D) or maps (N, D, H, W), got '
-            f'the shape {tuple(feats.shape)}; for a transformer write '
-            "backbone = dict(out_type='cls_token', ...), or 'avg_featmap'")
-    return feats
+    return pool(model.backbone(inputs))
 
 
 def gather_rows(rows: Tensor, size: int) -> Tensor:

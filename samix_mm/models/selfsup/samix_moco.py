@@ -14,12 +14,13 @@ from ..utils.key_queue import enqueue, random_queue
 from ..utils.mixing_mixin import MixingMixin
 from ..utils.online_clusters import OnlineClusters
 from ..utils.pair_stream import Pair
+from ..utils.pooling import pool
 from ..utils.sample_index import sample_indices
 from ..utils.validation import (check_backbone, check_choice, check_count,
                                 check_flag, check_part, check_positive,
                                 check_weight)
 from .contrast import contrast_clean, contrast_mixed, kept_weight
-from .views import BatchShuffle, View, match_views, pool, similarity, two_views
+from .views import BatchShuffle, View, match_views, similarity, two_views
 
 #: What trains the Mixer: SAMix-I and SAMix-C.
 VARIANTS = ('infonce', 'cluster')

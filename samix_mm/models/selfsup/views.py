@@ -99,20 +99,6 @@ class BatchShuffle:
         return batch_unshuffle_ddp(outputs.contiguous(), self._order)
 
 
-def pool(outputs: Union[Tensor, Sequence[Tensor]]) -> Tensor:
-    """Average the backbone's last map over its positions.
-
-    Args:
-        outputs (Sequence[Tensor]): Output of a backbone; the last one has the
-            shape (N, C, h, w) or (N, C).
-
-    Returns:
-        Tensor: Feature vectors with shape (N, C).
-    """
-    last = outputs if isinstance(outputs, Tensor) else outputs[-1]
-    return last.mean(dim=(2, 3)) if last.ndim == 4 else last
-
-
 def similarity(queries: Tensor, keys: Tensor) -> Tensor:
     """Similarity of each query with its own key, (N, D) both: (N, )."""
     return torch.einsum('nd,nd->n', queries, keys)
