@@ -4,8 +4,10 @@ import os
 import shutil
 import subprocess
 import time
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+import pytest
 import torch
 import torch.distributed as dist
 from mmengine.utils import digit_version
@@ -26,6 +28,18 @@ def run(*command, cwd, options=None, **env) -> str:
         timeout=300)
     assert result.returncode == 0, result.stdout[-5000:]
     return result.stdout
+
+
+def _knows_mmpretrain() -> bool:
+    try:
+        return bool(version('mmpretrain'))
+    except PackageNotFoundError:
+        return False
+
+
+needs_mim_of_mmpretrain = pytest.mark.skipif(
+    not _knows_mmpretrain(),
+    reason='MMPretrain is installed under a name that this mim does not know')
 
 
 def mim(*arguments, **kwargs) -> str:

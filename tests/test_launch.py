@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from tests import processes
-from tests.processes import last_scalars
+from tests.processes import last_scalars, needs_mim_of_mmpretrain
 
 ROOT = Path(__file__).parents[1]
 CONFIG = 'samix_digits_r18.py'
@@ -136,6 +136,7 @@ def test_a_config_outside_the_repository_inherits(outside):
     assert (outside / 'mine' / 'epoch_1.pth').exists()
 
 
+@needs_mim_of_mmpretrain
 def test_stock_mmpretrain_trains_a_drop_in_config_on_jpegs(outside):
     rng = np.random.default_rng(0)
     for split in ('train', 'test'):

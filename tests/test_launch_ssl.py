@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from tests import processes
-from tests.processes import last_scalars
+from tests.processes import last_scalars, needs_mim_of_mmpretrain
 
 ROOT = Path(__file__).parents[1]
 NUM_IMAGES = 16
@@ -63,6 +63,7 @@ train_dataloader = dict(
 CLUSTERS = ['model.variant=cluster', 'model.num_clusters=3']
 
 
+@needs_mim_of_mmpretrain
 def test_stock_mmpretrain_trains_a_drop_in_config(outside):
     (outside / 'moco.py').write_text(MMPRETRAIN)
     mim('train', 'mmpretrain', 'moco.py', '--work-dir', 'moco', cwd=outside)
@@ -75,6 +76,7 @@ def test_stock_mmpretrain_trains_a_drop_in_config(outside):
     assert 'resumed epoch: 1' in log
 
 
+@needs_mim_of_mmpretrain
 def test_stock_mmpretrain_on_two_processes_without_a_gpu(outside):
     """The default of MMPretrain's script would be NCCL."""
     (outside / 'two.py').write_text(MMPRETRAIN)

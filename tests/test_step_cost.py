@@ -18,7 +18,8 @@ def costs(cwd, *arguments, options=None):
         command += ['--cfg-options', *options]
     out = subprocess.check_output(
         [str(word) for word in command], cwd=cwd, text=True)
-    found = [json.loads(line) for line in out.splitlines()]
+    # onedl-mmengine says on stdout that it misses a package, when imported.
+    found = [json.loads(line) for line in out.splitlines() if line[0] == '{']
     return {cost['config']: cost for cost in found}
 
 
