@@ -71,4 +71,3 @@ def _stock_script(name: str) -> ModuleType:
     module = module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
-

@@ -5,22 +5,22 @@ from mmengine.registry import MODELS
 from mmpretrain.models import BaseSelfSupervisor
 from torch import Tensor, nn, no_grad
 
-from ..heads.cluster_head import ClusterHead
 from ..losses.eta_balanced_cross_entropy import EtaBalancedCrossEntropy
 from ..losses.eta_balanced_info_nce import EtaBalancedInfoNCE
 from ..utils.blending import blend
-from ..utils.feature_tap import forward_with_tap, output_channels
+from ..utils.feature_tap import forward_with_tap
 from ..utils.key_queue import enqueue, random_queue
 from ..utils.mixing_mixin import MixingMixin
-from ..utils.online_clusters import OnlineClusters
 from ..utils.pair_stream import Pair
 from ..utils.pooling import pool
 from ..utils.sample_index import sample_indices
 from ..utils.validation import (check_backbone, check_choice, check_count,
                                 check_flag, check_part, check_positive,
                                 check_weight)
+from .cluster_mixin import ClusterMixin, check_clusters
 from .contrast import contrast_clean, contrast_mixed, kept_weight
-from .views import BatchShuffle, View, match_views, similarity, two_views
+from .views import (BatchShuffle, View, embed, match_views, similarities,
+                    similarity, two_views)
 
 #: What trains the Mixer: SAMix-I and SAMix-C.
 VARIANTS = ('infonce', 'cluster')
@@ -30,7 +30,7 @@ HEAD = "dict(type='EtaBalancedContrastiveHead')"
 
 
 @MODELS.register_module()
-class SAMixMoCo(MixingMixin, BaseSelfSupervisor):
+class SAMixMoCo(ClusterMixin, MixingMixin, BaseSelfSupervisor):
     r"""SAMix for self-supervised learning on MoCo v2 (Secs. 3.1, 3.2, A.1.3).
 
     In a stock MoCo v2 config of MMPretrain (or MMSelfSup) nothing but
@@ -181,20 +181,10 @@ class SAMixMoCo(MixingMixin, BaseSelfSupervisor):
             mask_loss_weight=mask_loss_weight)
         self.register_buffer('queue', random_queue(feat_dim, queue_len))
         self.register_buffer('queue_ptr', self.queue.new_zeros(1).long())
+        check_clusters(clusters, self.variant)
         self.clusters = self.cluster_head = None
-        if clusters is not None:
-            _check_clusters(clusters, self.variant)
         if self.variant == 'cluster':
-            if not self.mixer.trains:
-                raise ValueError(
-                    "variant='cluster' trains the mixing policy, but "
-                    f'{type(self.mixer).__name__} has nothing to learn or is '
-                    "frozen; leave out 'variant' or write "
-                    "mixer=dict(type='Mixer')")
-            self.clusters = OnlineClusters(num_clusters, feat_dim,
-                                           **(clusters or {}))
-            self.cluster_head = ClusterHead(
-                output_channels(self.backbone), num_clusters)
+            self.init_clusters(num_clusters, feat_dim, clusters)
             self.mixer_loss = EtaBalancedCrossEntropy(eta)
         else:
             self.mixer_loss = EtaBalancedInfoNCE(eta, self.head.temperature)
@@ -296,7 +286,7 @@ class SAMixMoCo(MixingMixin, BaseSelfSupervisor):
         """
         if not self.nce_weight:
             return {}
-        queries = _embed(self, inputs)  # (N, feat_dim)
+        queries = embed(self, inputs)  # (N, feat_dim)
         loss = contrast_clean(self.head, similarity(queries, keys),
                               queries @ negatives)
         return dict(loss_nce=self.nce_weight * loss)
@@ -319,9 +309,9 @@ class SAMixMoCo(MixingMixin, BaseSelfSupervisor):
         if not self.mix_weight:
             return {}
         mixed = blend(first.inputs, mask, pair.index, second.inputs)
-        queries = _embed(self, mixed)  # (N, feat_dim)
+        queries = embed(self, mixed)  # (N, feat_dim)
         loss = contrast_mixed(self.head,
-                              *_similarities(queries, first, second, pair),
+                              *similarities(queries, first, second, pair),
                               queries @ negatives, pair.lam)
         return dict(loss_mix=self.mix_weight * loss)
 
@@ -345,9 +335,9 @@ class SAMixMoCo(MixingMixin, BaseSelfSupervisor):
         """
         mixed = blend(first.inputs, mask, pair.index, second.inputs)
         if index is None:
-            queries = _embed(self.momentum_net, mixed)  # (M, feat_dim)
+            queries = embed(self.momentum_net, mixed)  # (M, feat_dim)
             loss = self.mixer_loss(
-                *_similarities(queries, first, second, pair),
+                *similarities(queries, first, second, pair),
                 queries @ negatives, pair.lam)
         else:
             labels = self.clusters.labels_of(index)  # (N, )
@@ -356,71 +346,3 @@ class SAMixMoCo(MixingMixin, BaseSelfSupervisor):
                 self.cluster_head.classify_frozen(pooled), labels[:len(mask)],
                 labels[pair.index], pair.lam)
         return self.with_mask_losses(loss, mask, pair)
-
-    def cluster_losses(self, view: View, index: Tensor) -> Dict[str, Tensor]:
-        """Step 3: SAMix-C's cluster head, on clean momentum features.
-
-        Args:
-            view (View): Clean images with their pooled features.
-            index (Tensor): The images' numbers in the data set, (N, ).
-
-        Returns:
-            Dict[str, Tensor]: ``loss_cluster``.
-        """
-        labels = self.clusters.labels_of(index)  # (N, )
-        return dict(loss_cluster=self.cluster_head.loss(view.pooled, labels))
-
-    @no_grad()
-    def update_clusters(self, keys: Tensor,
-                        index: Tensor) -> Dict[str, Tensor]:
-        """Bring the memory of the clusters up to date with this batch.
-
-        Args:
-            keys (Tensor): Keys of the images, (N, feat_dim).
-            index (Tensor): The images' numbers in the data set, (N, ).
-
-        Returns:
-            Dict[str, Tensor]: ``cluster_change``, the share of the batch that
-            went to another cluster, and the sizes of clusters.
-        """
-        change = self.clusters.update(index, keys)
-        return dict(cluster_change=change, **self.clusters.log_vars())
-
-    @no_grad()
-    def cluster_features(self, view: Tensor) -> Tensor:
-        """What the clusters are made of.
-
-        Args:
-            view (Tensor): Images with shape (N, 3, H, W).
-
-        Returns:
-            Tensor: Embeddings by the momentum network, (N, feat_dim).
-        """
-        return _embed(self.momentum_net, view)
-
-
-def _check_clusters(clusters: dict, variant: str) -> None:
-    if not isinstance(clusters, dict):
-        raise TypeError('clusters must be a dict of arguments of '
-                        'OnlineClusters such as dict(momentum=0.5), got '
-                        f'{clusters!r}')
-    if variant != 'cluster':
-        raise ValueError(
-            f'clusters={clusters} is for the variant with clusters; write '
-            f"variant='cluster' or leave it out, got variant={variant!r}")
-    if 'num_clusters' in clusters or 'feat_dim' in clusters:
-        raise ValueError(
-            'num_clusters and feat_dim are arguments of SAMixMoCo itself; '
-            f'write them next to clusters, got clusters={clusters}')
-
-
-def _embed(network: nn.Module, inputs: Tensor) -> Tensor:
-    """Unit embeddings of images (N, 3, H, W): (N, feat_dim)."""
-    return F.normalize(network.neck(network.backbone(inputs))[0], dim=1)
-
-
-def _similarities(queries: Tensor, first: View, second: View,
-                  pair: Pair) -> tuple:
-    """Similarities with the positives of first images and partners, (N, )."""
-    return (similarity(queries, first.keys[:len(queries)]),
-            similarity(queries, second.keys[pair.index]))

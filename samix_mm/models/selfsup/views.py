@@ -2,9 +2,12 @@
 from typing import List, NamedTuple, Optional, Sequence, Tuple, Union
 
 import torch
+import torch.nn.functional as F
 from mmengine.dist import get_world_size
 from mmpretrain.models.utils import batch_shuffle_ddp, batch_unshuffle_ddp
-from torch import Tensor
+from torch import Tensor, nn
+
+from ..utils.pair_stream import Pair
 
 
 class View(NamedTuple):
@@ -102,3 +105,35 @@ class BatchShuffle:
 def similarity(queries: Tensor, keys: Tensor) -> Tensor:
     """Similarity of each query with its own key, (N, D) both: (N, )."""
     return torch.einsum('nd,nd->n', queries, keys)
+
+
+def embed(network: nn.Module, inputs: Tensor) -> Tensor:
+    """Unit embeddings of images.
+
+    Args:
+        network (nn.Module): With ``backbone`` and ``neck``.
+        inputs (Tensor): Images with shape (N, 3, H, W).
+
+    Returns:
+        Tensor: Shape (N, feat_dim).
+    """
+    return F.normalize(network.neck(network.backbone(inputs))[0], dim=1)
+
+
+def similarities(queries: Tensor, first: View, second: View,
+                 pair: Pair) -> Tuple[Tensor, Tensor]:
+    """Similarities of mixed images with their two positives.
+
+    Args:
+        queries (Tensor): Embeddings of the first M mixed images,
+            (M, feat_dim).
+        first (View): First images, with the keys that are their positives.
+        second (View): Where partners come from, with theirs.
+        pair (Pair): Partners with shape (M, ).
+
+    Returns:
+        Tuple[Tensor, Tensor]: With the positives of first images and of
+        partners, (M, ) both.
+    """
+    return (similarity(queries, first.keys[:len(queries)]),
+            similarity(queries, second.keys[pair.index]))

@@ -73,8 +73,8 @@ def test_each_part_is_matched_with_the_other_view_of_its_image(
             seen['mixed'] = mixed
         return torch.zeros(num, 2 * num)
 
-    monkeypatch.setattr(samix_moco, '_embed', embed)
-    similarities = samix_moco._similarities
+    monkeypatch.setattr(samix_moco, 'embed', embed)
+    similarities = samix_moco.similarities
 
     def record(queries, first, second, pair):
         found = similarities(queries, first, second, pair)
@@ -82,7 +82,7 @@ def test_each_part_is_matched_with_the_other_view_of_its_image(
             seen['keys'] = first.keys, second.keys[pair.index]
         return found
 
-    monkeypatch.setattr(samix_moco, '_similarities', record)
+    monkeypatch.setattr(samix_moco, 'similarities', record)
     model.queue = torch.zeros(2 * num, QUEUE_LEN)
     monkeypatch.setattr(samix_moco, 'enqueue', lambda *args: None)
     model.loss(inputs, None)
