@@ -466,7 +466,10 @@ WRONG = {
     'probe_of_no_file':
     (lambda folder: MODELS.build(
         probe(dict(type='Pretrained', checkpoint=str(folder / 'no.pth')))
-    ).init_weights(), FileNotFoundError, 'no.pth can not be found'),
+    ).init_weights(), FileNotFoundError,
+     'the weights of a pre-trained backbone should be in ...no.pth, which is '
+     'not there...write --cfg-options model.backbone.init_cfg.checkpoint=FILE'
+     ),
     'probe_of_another_network':
     (loaded(probe, {'net.weight': torch.zeros(2)}, 'backbone.'), ValueError,
      "no weights of the backbone under the prefix 'backbone.': it has ["

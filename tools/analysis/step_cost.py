@@ -12,6 +12,9 @@ built and trained on random images, in turn: A B B A. Printed are
 - peak memory of a step above what is kept between steps (weights, optimizer
   states): activations, gradients, buffers;
 - FLOPs and time of each part of the step, run alone with its backward pass.
+
+Where the Mixer learns in every n-th step (``mixer_interval``), these are means
+over n steps, but the parts are those of a step in which it does.
 """
 import argparse
 import json
@@ -79,8 +82,10 @@ def measure(name: str, args: argparse.Namespace) -> dict:
         cfg.model.setdefault('data_preprocessor', cfg.data_preprocessor)
     batch = args.batch or cfg.train_dataloader.batch_size
     size = args.size or image_size(cfg)
-    samix = build_step(cfg, cfg.model, batch, size, args)
-    vanilla = build_step(cfg, vanilla_model_cfg(cfg.model), batch, size, args)
+    period = cfg.model.get('mixer_interval', 1)
+    samix, vanilla = (
+        build_step(cfg, model_cfg, batch, size, args)._replace(period=period)
+        for model_cfg in (cfg.model, vanilla_model_cfg(cfg.model)))
     steps = dict(samix=samix, vanilla=vanilla)
     for step in steps.values():
         step()
@@ -108,8 +113,8 @@ def measure(name: str, args: argparse.Namespace) -> dict:
         time_ratio=middle,
         time_ratio_quartiles=[low, high],
         memory_ratio=memory['samix'] / memory['vanilla'],
-        gflops={key: value / 1e9 for key, value in flops.items()},
-        seconds=seconds,
+        gflops={key: value / period / 1e9 for key, value in flops.items()},
+        seconds={key: value / period for key, value in seconds.items()},
         megabytes={key: value / 2**20 for key, value in memory.items()},
         parts=parts)
 

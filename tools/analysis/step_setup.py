@@ -20,22 +20,25 @@ IMAGES_A_CLUSTER = 4
 
 
 class Step(NamedTuple):
-    """A training step on the same batch again and again.
+    """Training steps on the same batch again and again.
 
     Attributes:
         model (nn.Module): The algorithm.
         optim_wrapper (OptimWrapper): Its optimizer.
         data (dict): A batch as a data loader gives it.
+        period (int): The number of steps after which their cost repeats.
     """
     model: nn.Module
     optim_wrapper: OptimWrapper
     data: dict
+    period: int = 1
 
     def __call__(self) -> None:
-        """Make a step, with the momentum update of the hook."""
-        self.model.train_step(self.data, self.optim_wrapper)
-        if hasattr(self.model, 'update_momentum_net'):
-            self.model.update_momentum_net(self.model.momentum)
+        """Make a period of steps, with the momentum updates of the hook."""
+        for _ in range(self.period):
+            self.model.train_step(self.data, self.optim_wrapper)
+            if hasattr(self.model, 'update_momentum_net'):
+                self.model.update_momentum_net(self.model.momentum)
 
 
 def find_config(name: str) -> str:

@@ -12,6 +12,10 @@ NO_CHECKPOINT = (
     "{name} = dict(init_cfg=dict(type='Pretrained', checkpoint=FILE, "
     "prefix='{name}.'), ...), or --cfg-options "
     'model.{name}.init_cfg.checkpoint=FILE')
+NO_FILE = (
+    'the weights of a pre-trained {name} should be in {checkpoint}, which is '
+    'not there; train a model that has them first, or write --cfg-options '
+    'model.{name}.init_cfg.checkpoint=FILE')
 #: How many names an error message lists.
 SHOWN = 3
 
@@ -25,6 +29,7 @@ def require_pretrained(module: nn.Module, owner: str, name: str) -> None:
         name (str): What the module is called in the config.
 
     Raises:
+        FileNotFoundError: If the checkpoint is not there.
         ValueError: If there is no checkpoint in ``init_cfg``, or it does not
             fit.
     """
@@ -60,10 +65,16 @@ def check_fit(module: nn.Module,
             Defaults to None, nothing.
 
     Raises:
+        FileNotFoundError: If the file is not there.
         ValueError: If weights or statistics are missing or have another
             shape.
     """
-    state = CheckpointLoader.load_checkpoint(checkpoint, map_location='cpu')
+    try:
+        state = CheckpointLoader.load_checkpoint(
+            checkpoint, map_location='cpu')
+    except FileNotFoundError:
+        raise FileNotFoundError(
+            NO_FILE.format(name=name, checkpoint=checkpoint)) from None
     state = state.get('state_dict', state)
     weights = _without_prefix(state, prefix)
     wanted = module.state_dict().keys()
