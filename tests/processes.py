@@ -4,13 +4,19 @@ import os
 import shutil
 import subprocess
 import time
+from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from tempfile import TemporaryFile
+from typing import Callable, Iterator
 
 import pytest
 import torch
 import torch.distributed as dist
-from mmengine.utils import digit_version
+import torch.multiprocessing as mp
+
+#: Seconds that anything here may take, on a busy machine.
+TIMEOUT = 300
 
 
 def run(*command, cwd, options=None, **env) -> str:
@@ -18,16 +24,20 @@ def run(*command, cwd, options=None, **env) -> str:
     command = [str(word) for word in command]
     if options:
         command += ['--cfg-options', *options]
-    result = subprocess.run(
-        command,
-        cwd=cwd,
-        env=dict(os.environ, OMP_NUM_THREADS='1', **env),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=300)
-    assert result.returncode == 0, result.stdout[-5000:]
-    return result.stdout
+    # No pipe: the end of one that children have inherited is waited for, even
+    # when the time is over.
+    with TemporaryFile('w+') as out:
+        result = subprocess.run(
+            command,
+            cwd=cwd,
+            env=dict(os.environ, OMP_NUM_THREADS='1', **env),
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            timeout=TIMEOUT)
+        out.seek(0)
+        printed = out.read()
+    assert result.returncode == 0, printed[-5000:]
+    return printed
 
 
 def _knows_mmpretrain() -> bool:
@@ -55,13 +65,33 @@ def last_scalars(work_dir: Path) -> dict:
     return values
 
 
-def leave_group() -> None:
-    """Destroy this process's group.
+def _member(rank: int, function: Callable, folder: str, num: int,
+            args: tuple) -> None:
+    torch.set_num_threads(1)
+    dist.init_process_group(
+        'gloo', init_method=f'file://{folder}/group', rank=rank,
+        world_size=num)
+    function(rank, folder, *args)
+    dist.barrier()
+    # Destroying the group may wait for ever: PyTorch can hold the GIL while
+    # it joins a thread that wants it to free a tensor.
+    os._exit(0)
 
-    PyTorch before 2.8 keeps the GIL while it waits for a thread of the group,
-    which may want it to free a tensor of the last collective: both would wait
-    for ever. That thread gets a moment.
-    """
-    if digit_version(torch.__version__) < digit_version('2.8.0'):
-        time.sleep(1)
-    dist.destroy_process_group()
+
+@contextmanager
+def gloo_processes(function: Callable, folder: Path, *args,
+                   num: int = 2) -> Iterator[None]:
+    """Run ``function(rank, folder, *args)`` in processes of one group, beside
+    the body; they must end well, and in time."""
+    context = mp.spawn(
+        _member, args=(function, str(folder), num, args), nprocs=num,
+        join=False)
+    try:
+        yield
+        end = time.monotonic() + TIMEOUT
+        while not context.join(timeout=1):
+            assert time.monotonic() < end, (
+                f'still running after {TIMEOUT} s: {context.processes}')
+    finally:
+        for process in context.processes:
+            process.kill()

@@ -6,12 +6,10 @@ from pathlib import Path
 
 import pytest
 import torch
-import torch.distributed as dist
-import torch.multiprocessing as mp
 
 from samix_mm.cpu_processes import DistributedDataParallelAnywhere
 from samix_mm.engine.hooks.data_checks import check_batches
-from tests.processes import leave_group
+from tests.processes import gloo_processes
 from tests.tiny import batch, build, sgd
 from tests.tiny_ssl import build_moco, views
 
@@ -22,14 +20,6 @@ ALGORITHMS = dict(
     cluster=lambda: build_moco(variant='cluster', num_clusters=3))
 
 
-def begin(rank, folder, world_size):
-    torch.set_num_threads(1)
-    dist.init_process_group(
-        'gloo', init_method=f'file://{folder}/group', rank=rank,
-        world_size=world_size)
-    torch.manual_seed(0)
-
-
 def data_of(name, rank):
     if name == 'classifier':
         inputs, _, samples = batch(NUM, size=(16, 16), seed=rank)
@@ -38,8 +28,8 @@ def data_of(name, rank):
     return dict(inputs=inputs, data_samples=samples)
 
 
-def train(rank, folder, world_size, name, steps):
-    begin(rank, folder, world_size)
+def train(rank, folder, name, steps):
+    torch.manual_seed(0)
     model = ALGORITHMS[name]().train()
     wrapped = DistributedDataParallelAnywhere(model, broadcast_buffers=False)
     optim_wrapper = sgd(model)
@@ -60,19 +50,17 @@ def train(rank, folder, world_size, name, steps):
         dict(shared=shared, lams=[pair.lam for pair in drawn],
              partners=torch.stack([pair.index for pair in drawn])),
         f'{folder}/{rank}.pth')
-    leave_group()
 
 
-@pytest.mark.parametrize('name, world_size, steps', [
+@pytest.mark.parametrize('name, num, steps', [
     ('classifier', 2, 200), ('classifier', 3, 200), ('infonce', 3, 10),
     ('cluster', 2, 15)
 ])
-def test_the_same_weights_and_other_ratios(tmp_path, name, world_size, steps):
-    mp.spawn(
-        train, args=(str(tmp_path), world_size, name, steps),
-        nprocs=world_size)
+def test_the_same_weights_and_other_ratios(tmp_path, name, num, steps):
+    with gloo_processes(train, tmp_path, name, steps, num=num):
+        pass
     first, *others = (torch.load(tmp_path / f'{rank}.pth')
-                      for rank in range(world_size))
+                      for rank in range(num))
     for other in others:
         for key, value in first['shared'].items():
             assert (value - other['shared'][key]).abs().max() == 0, key
@@ -81,8 +69,8 @@ def test_the_same_weights_and_other_ratios(tmp_path, name, world_size, steps):
     assert first['shared']['backbone.conv1.weight'].isfinite().all()
 
 
-def train_with_a_bad_image(rank, folder, world_size):
-    begin(rank, folder, world_size)
+def train_with_a_bad_image(rank, folder):
+    torch.manual_seed(0)
     model = build().train()
     wrapped = DistributedDataParallelAnywhere(model, broadcast_buffers=False)
     optim_wrapper = sgd(model)
@@ -98,11 +86,11 @@ def train_with_a_bad_image(rank, folder, world_size):
     assert skipped == [(0, False), (1, True), (0, False)], skipped
     assert all(value.isfinite().all() for value in model.state_dict().values()
                if torch.is_tensor(value))
-    leave_group()
 
 
 def test_a_bad_image_of_one_process_is_skipped_by_all(tmp_path):
-    mp.spawn(train_with_a_bad_image, args=(str(tmp_path), 2), nprocs=2)
+    with gloo_processes(train_with_a_bad_image, tmp_path):
+        pass
 
 
 SCRIPT = '''

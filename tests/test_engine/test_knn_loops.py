@@ -2,8 +2,6 @@ import os
 
 import pytest
 import torch
-import torch.distributed as dist
-import torch.multiprocessing as mp
 from mmengine.hooks import Hook
 from mmengine.model import MMDistributedDataParallel
 from mmengine.runner import Runner
@@ -14,7 +12,7 @@ from samix_mm.engine import KNNValLoop
 from samix_mm.engine.runner.knn_loops import (gather_rows, one_view,
                                               pooled_features)
 from samix_mm.evaluation import knn_scores
-from tests.processes import leave_group
+from tests.processes import gloo_processes
 from tests.tiny import (BACKBONES, NUM_CLASSES, TinyImages, loader,
                         make_runner, network_state, stock_cfg)
 
@@ -282,10 +280,7 @@ def in_processes(name, work_dir):
 
 
 def process(rank, folder):
-    torch.set_num_threads(1)
     os.chdir(folder)  # MMEngine collects results in a folder of this one
-    dist.init_process_group(
-        'gloo', init_method=f'file://{folder}/group', rank=rank, world_size=2)
     rows = torch.arange(7)[rank::2]
     gathered = [gather_rows(rows, size) for size in (7, 5)]
     metrics = []
@@ -295,11 +290,11 @@ def process(rank, folder):
             runner.model, broadcast_buffers=False)
         metrics.append(runner.val()['knn/top1'])
     torch.save((gathered, metrics), f'{folder}/rank_{rank}.pth')
-    leave_group()
 
 
 def test_two_processes_equal_one(tmp_path):
-    mp.spawn(process, args=(str(tmp_path), ), nprocs=2)
+    with gloo_processes(process, tmp_path):
+        pass
     expected = in_processes('padded', tmp_path / 'one').val()['knn/top1']
     assert 100 / NUM_CLASSES < expected < 100
     for rank in range(2):

@@ -3,13 +3,11 @@ import random
 import numpy as np
 import pytest
 import torch
-import torch.distributed as dist
-import torch.multiprocessing as mp
 from torch.utils.data import ConcatDataset
 
 from samix_mm.engine.hooks.feature_pass import all_features
 from tests.clusters import Clustering, IndexedImages, loader_of, means_of
-from tests.processes import leave_group
+from tests.processes import gloo_processes
 from tests.tiny import network_state
 
 
@@ -94,19 +92,16 @@ def test_refuses_numbers_that_repeat():
 
 
 def process(rank, folder):
-    torch.set_num_threads(1)
-    dist.init_process_group(
-        'gloo', init_method=f'file://{folder}/group', rank=rank, world_size=2)
     model = Clustering()
     # 9 images: one process gets the padding
     feats = all_features(model, loader_of(IndexedImages(9, seed=0)), seed=0)
     torch.save((feats, sum(map(len, model.calls))),
                f'{folder}/feats_{rank}.pth')
-    leave_group()
 
 
 def test_two_processes_share_the_images(tmp_path):
-    mp.spawn(process, args=(str(tmp_path), ), nprocs=2)
+    with gloo_processes(process, tmp_path):
+        pass
     (left, seen), (right, also_seen) = (
         torch.load(tmp_path / f'feats_{rank}.pth') for rank in range(2))
     assert torch.equal(left, right)

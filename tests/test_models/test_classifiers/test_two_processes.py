@@ -1,11 +1,9 @@
 import pytest
 import torch
-import torch.distributed as dist
-import torch.multiprocessing as mp
 from torch.nn.parallel import DistributedDataParallel
 
 from samix_mm.models.utils import Pair
-from tests.processes import leave_group
+from tests.processes import gloo_processes
 from tests.tiny import batch, build, sgd
 
 NUM = 3  # images in each process
@@ -37,9 +35,6 @@ def gradients(model, wrapped, inputs, data_samples):
 
 
 def process(rank, folder, release):
-    torch.set_num_threads(1)
-    dist.init_process_group(
-        'gloo', init_method=f'file://{folder}/group', rank=rank, world_size=2)
     model = model_with_pairs(
         Pair(LAMS_K[rank], INDEX[rank]), Pair(LAMS_Q[rank],
                                               INDEX[1 - rank]))
@@ -51,23 +46,19 @@ def process(rank, folder, release):
         model.release_branches_for(sgd(model))
     grads = gradients(model, wrapped, inputs[own], data_samples[own])
     torch.save(grads, f'{folder}/grads_{rank}.pth')
-    leave_group()
 
 
 @pytest.mark.parametrize('release', [False, True])
 def test_two_processes_equal_one_with_the_joined_batch(tmp_path, release):
     """Partners stay within each process: the joined permutation is the two
     of them side by side."""
-    context = mp.spawn(
-        process, args=(str(tmp_path), release), nprocs=2, join=False)
-    index_k = torch.cat([INDEX[0], NUM + INDEX[1]])
-    index_q = torch.cat([INDEX[1], NUM + INDEX[0]])
-    model = model_with_pairs(
-        Pair(LAMS_K.flatten(), index_k), Pair(LAMS_Q.flatten(), index_q))
-    inputs, _, data_samples = batch(2 * NUM)
-    expected = gradients(model, model, inputs, data_samples)
-    while not context.join():
-        pass
+    with gloo_processes(process, tmp_path, release):
+        index_k = torch.cat([INDEX[0], NUM + INDEX[1]])
+        index_q = torch.cat([INDEX[1], NUM + INDEX[0]])
+        model = model_with_pairs(
+            Pair(LAMS_K.flatten(), index_k), Pair(LAMS_Q.flatten(), index_q))
+        inputs, _, data_samples = batch(2 * NUM)
+        expected = gradients(model, model, inputs, data_samples)
     ranks = [torch.load(tmp_path / f'grads_{rank}.pth') for rank in range(2)]
     for name, grad in expected.items():
         assert torch.equal(ranks[0][name], ranks[1][name]), name

@@ -1,10 +1,8 @@
 import torch
-import torch.distributed as dist
-import torch.multiprocessing as mp
 from torch.nn.parallel import DistributedDataParallel
 
 from samix_mm.models.utils import Pair
-from tests.processes import leave_group
+from tests.processes import gloo_processes
 from tests.tiny import sgd
 from tests.tiny_ssl import build_moco, views
 
@@ -44,9 +42,6 @@ def step(model, wrapped, inputs, data_samples):
 
 
 def process(rank, folder):
-    torch.set_num_threads(1)
-    dist.init_process_group(
-        'gloo', init_method=f'file://{folder}/group', rank=rank, world_size=2)
     model = model_with_pairs(
         Pair(LAMS[rank], INDEX[rank]), Pair(LAMS[1 - rank], INDEX[1 - rank]))
     inputs, data_samples = views(2 * NUM)
@@ -57,19 +52,18 @@ def process(rank, folder):
     result = step(model, wrapped, [view[own] for view in inputs],
                   data_samples[own])
     torch.save(result, f'{folder}/result_{rank}.pth')
-    leave_group()
 
 
 def test_two_processes_equal_one_with_the_joined_batch(tmp_path):
     """Partners stay within each process. Keys are shuffled between the
     processes, which changes nothing where BN has fixed statistics."""
-    context = mp.spawn(process, args=(str(tmp_path), ), nprocs=2, join=False)
-    model = model_with_pairs(
-        Pair(LAMS.flatten(), torch.cat([INDEX[0], NUM + INDEX[1]])),
-        Pair(LAMS.flip(0).flatten(), torch.cat([INDEX[1], NUM + INDEX[0]])))
-    expected = step(model, model, *views(2 * NUM))
-    while not context.join():
-        pass
+    with gloo_processes(process, tmp_path):
+        model = model_with_pairs(
+            Pair(LAMS.flatten(), torch.cat([INDEX[0], NUM + INDEX[1]])),
+            Pair(
+                LAMS.flip(0).flatten(),
+                torch.cat([INDEX[1], NUM + INDEX[0]])))
+        expected = step(model, model, *views(2 * NUM))
     ranks = [torch.load(tmp_path / f'result_{rank}.pth') for rank in range(2)]
     for name, value in expected['losses'].items():
         mean = (ranks[0]['losses'][name] + ranks[1]['losses'][name]) / 2

@@ -3,8 +3,6 @@ import copy
 
 import pytest
 import torch
-import torch.distributed as dist
-import torch.multiprocessing as mp
 from mmengine.runner import save_checkpoint
 from mmengine.runner.checkpoint import load_state_dict
 from torch.nn.parallel import DistributedDataParallel
@@ -12,7 +10,7 @@ from torch.nn.parallel import DistributedDataParallel
 from samix_mm.models.utils import OnlineClusters
 from tests.clusters import (BLOBS, DIM, EACH, assert_state_equal, batches,
                             blobs, started, stream)
-from tests.processes import leave_group
+from tests.processes import gloo_processes
 
 
 @pytest.mark.parametrize('memory_dtype', ['float32', 'float16'])
@@ -102,9 +100,6 @@ def test_half_precision_takes_half_the_bytes():
 
 
 def process(rank, folder):
-    torch.set_num_threads(1)
-    dist.init_process_group(
-        'gloo', init_method=f'file://{folder}/group', rank=rank, world_size=2)
     clusters = OnlineClusters(BLOBS, DIM, min_size=EACH)
     clusters.layer = torch.nn.Linear(2, 2)  # DDP wants a gradient
     # wrapped as a Runner does, before there is a memory
@@ -125,22 +120,19 @@ def process(rank, folder):
             torch.eye(4, DIM)[2 * rank:2 * rank + 2]))
     state = dict(clusters.named_buffers(), changed=torch.stack(changed))
     torch.save(state, f'{folder}/state_{rank}.pth')
-    leave_group()
 
 
 def test_two_processes_equal_one_with_the_joined_batches(tmp_path):
-    context = mp.spawn(process, args=(str(tmp_path), ), nprocs=2, join=False)
-    clusters = started(min_size=EACH)
-    changed = []
-    for number, (index, feats) in enumerate(batches(12), 1):
-        changed.append(clusters.update(index, feats))
-        if number % 3 == 0:
-            clusters.refresh()
-    changed.append(
-        clusters.update(torch.tensor([7, 8, 7, 7]), torch.eye(4, DIM)))
-    expected = dict(clusters.named_buffers(), changed=torch.stack(changed))
-    while not context.join():
-        pass
+    with gloo_processes(process, tmp_path):
+        clusters = started(min_size=EACH)
+        changed = []
+        for number, (index, feats) in enumerate(batches(12), 1):
+            changed.append(clusters.update(index, feats))
+            if number % 3 == 0:
+                clusters.refresh()
+        changed.append(
+            clusters.update(torch.tensor([7, 8, 7, 7]), torch.eye(4, DIM)))
+        expected = dict(clusters.named_buffers(), changed=torch.stack(changed))
     for rank in range(2):
         assert_state_equal(
             torch.load(tmp_path / f'state_{rank}.pth'), expected)
