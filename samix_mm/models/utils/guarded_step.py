@@ -62,8 +62,9 @@ class GuardedStepMixin:
         self._deferred = deferred = []
         try:
             with optim_wrapper.optim_context(network):
-                data = self.data_preprocessor(data, True)
-                losses = network._run_forward(data, mode='loss')
+                # No name keeps the images during the backward pass.
+                losses = network._run_forward(
+                    self.data_preprocessor(data, True), mode='loss')
         finally:
             self.release_branches_for(None)
             self._deferred = None

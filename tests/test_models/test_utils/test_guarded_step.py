@@ -1,10 +1,11 @@
-"""What a buffer is to the losses that read it before it changes."""
+"""What a training step keeps for its backward pass, and what not."""
 import copy
+import weakref
 
 import pytest
 import torch
 
-from tests.tiny import sgd
+from tests.tiny import batch, build, sgd
 from tests.tiny_ssl import build_moco, views
 
 VARIANTS = dict(infonce={}, cluster=dict(variant='cluster', num_clusters=3))
@@ -54,3 +55,40 @@ def test_a_step_that_fails_leaves_the_queue_alone():
     del model.mixer.log_vars
     model.loss(inputs, samples)  # outside a training step again: at once
     assert not torch.equal(model.queue, before)
+
+
+def classifier_and_data():
+    inputs, _, samples = batch()
+    return build(), dict(inputs=inputs.mul(255), data_samples=samples)
+
+
+def moco_and_data():
+    inputs, samples = views()
+    return build_moco(), dict(inputs=inputs, data_samples=samples)
+
+
+@pytest.mark.parametrize('make', [classifier_and_data, moco_and_data])
+def test_the_images_are_gone_in_the_backward_pass(make):
+    """The mixed ones do without them, as their masks want no gradients."""
+    model, data = make()
+    images = []
+
+    def preprocess(data, training):
+        single = torch.is_tensor(data['inputs'])
+        inputs = [data['inputs']] if single else data['inputs']
+        inputs = [view * 0.5 for view in inputs]
+        images.extend(map(weakref.ref, inputs))
+        return dict(data, inputs=inputs[0] if single else inputs)
+
+    model.data_preprocessor.forward = preprocess
+    optim_wrapper = sgd(model)
+    update = optim_wrapper.update_params
+    alive = []
+
+    def watch(loss):
+        alive.extend(ref() is not None for ref in images)
+        update(loss)
+
+    optim_wrapper.update_params = watch
+    model.train().train_step(data, optim_wrapper)
+    assert alive and not any(alive)
