@@ -9,8 +9,9 @@ so that a config finds them by their bare names under
 Paper: `Boosting Discriminative Visual Representation Learning with
 Scenario-Agnostic Mixup <https://arxiv.org/abs/2111.15454>`_.
 """
-from .compat import (allow_package_bases, mend_mmselfsup, mend_negative_hue,
-                     mend_scoped_collate, require_mm_packages)
+from .compat.workarounds import (allow_package_bases, mend_mmselfsup,
+                                 mend_negative_hue, mend_scoped_collate,
+                                 require_mm_packages)
 
 require_mm_packages()
 allow_package_bases()
@@ -18,11 +19,11 @@ mend_mmselfsup()
 mend_negative_hue()
 mend_scoped_collate()
 
-from . import (atomic_backend, checkpoint, datasets, engine,  # noqa: E402,F401
-               evaluation, models, registry)
-from .cpu_processes import allow_cpu_processes  # noqa: E402
+from . import (checkpoints, datasets, engine, evaluation,  # noqa: E402,F401
+               models, registry)
+from .checkpoints.resuming import resume_from_whole_checkpoints  # noqa: E402
+from .compat.cpu_processes import allow_cpu_processes  # noqa: E402
 from .version import __version__  # noqa: E402
-from .whole_checkpoint import resume_from_whole_checkpoints  # noqa: E402
 
 allow_cpu_processes()
 resume_from_whole_checkpoints()

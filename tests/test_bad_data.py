@@ -12,8 +12,8 @@ from mmengine.hooks import Hook
 from mmpretrain.registry import TRANSFORMS
 from torch.utils.data import BatchSampler
 
-from tests.tiny import NUM_CLASSES, make_runner, model_cfg
-from tests.tiny_ssl import moco_cfg
+from tests.helpers.tiny import NUM_CLASSES, make_runner, model_cfg
+from tests.helpers.tiny_ssl import moco_cfg
 
 CONFIGS = Path(__file__).parents[1] / 'configs/_base_/datasets'
 CROP = Config.fromfile(CONFIGS / 'cifar10_jpeg.py').train_pipeline

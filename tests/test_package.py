@@ -9,7 +9,8 @@ from mmengine.registry import DefaultScope
 from mmpretrain.models import GlobalAveragePooling
 
 import samix_mm
-from samix_mm import compat, registry
+from samix_mm import registry
+from samix_mm.compat import workarounds as compat
 from samix_mm.models import Mixer
 
 ROOT_COMPONENTS = {

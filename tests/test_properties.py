@@ -7,10 +7,11 @@ from hypothesis import strategies as st
 
 from samix_mm.models.losses import (eta_balanced_cross_entropy,
                                     eta_balanced_info_nce, mask_loss)
-from samix_mm.models.utils import PairStream, sample_lam
-from samix_mm.models.utils.key_queue import enqueue, random_queue
-from tests.drawn import (AUTOCAST, DTYPES, ETAS, SEEDS, autocast, column, lams,
-                         masks, noise)
+from samix_mm.models.mixing.pairing import PairStream
+from samix_mm.models.selfsup.key_queue import enqueue, random_queue
+from samix_mm.utils.lam import sample_lam
+from tests.helpers.drawn import (AUTOCAST, DTYPES, ETAS, SEEDS, autocast,
+                                 column, lams, masks, noise)
 
 
 def balanced(score, label_i, label_j, lam, eta):

@@ -3,7 +3,8 @@ import pytest
 import torch
 from mmengine.hooks import Hook
 
-from tests.tiny import Recorder, loader, make_runner, model_cfg, network_state
+from tests.helpers.tiny import (Recorder, loader, make_runner, model_cfg,
+                                network_state)
 
 ITERS = 3  # an epoch
 SCALARS = ('train/momentum', 'train/mask_weight', 'train/lr', 'train/loss')

@@ -4,7 +4,7 @@ All arguments are those of MMPretrain's ``tools/train.py``. In addition,
 configs may inherit from ``samix_mm::...``, and several processes work without
 a GPU.
 """
-import samix_mm.launch
+import samix_mm.engine.utils.launch
 
 if __name__ == '__main__':
-    samix_mm.launch.train()
+    samix_mm.engine.utils.launch.train()

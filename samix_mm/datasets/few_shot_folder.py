@@ -4,7 +4,7 @@ from typing import List
 from mmengine.registry import DATASETS
 from mmpretrain.datasets import CustomDataset
 
-from ..models.utils.validation import check_count
+from ..utils.validation import check_count
 
 
 @DATASETS.register_module()

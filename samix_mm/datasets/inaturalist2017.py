@@ -5,7 +5,7 @@ from typing import List
 from mmengine.registry import DATASETS
 from mmpretrain.datasets import BaseDataset
 
-from ..models.utils.validation import check_choice
+from ..utils.validation import check_choice
 from .counts import check_counts
 
 SPLITS = ('train', 'val')

@@ -5,7 +5,7 @@ import numpy as np
 from mmengine.registry import DATASETS
 from mmpretrain.datasets import BaseDataset
 
-from ..models.utils.validation import check_choice
+from ..utils.validation import check_choice
 
 SPLITS = ('train', 'test', 'unlabeled')
 

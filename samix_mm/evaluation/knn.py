@@ -7,7 +7,7 @@ from mmengine.registry import METRICS
 from mmpretrain.evaluation import Accuracy
 from torch import Tensor
 
-from ..models.utils.validation import check_count, check_positive
+from ..utils.validation import check_count, check_positive
 
 NEEDS_LOOP = (
     'KNNAccuracy got no {missing}; it is evaluated by a loop that extracts '

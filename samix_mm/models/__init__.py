@@ -1,13 +1,16 @@
 from .backbones import ResNeXt_CIFAR
 from .classifiers import LinearProbe, SAMixClassifier
-from .heads import ClusterHead, EtaBalancedClsHead, EtaBalancedContrastiveHead
+from .clusters import ClusterHead, OnlineClusters
+from .heads import EtaBalancedClsHead, EtaBalancedContrastiveHead
 from .losses import EtaBalancedCrossEntropy, EtaBalancedInfoNCE, MaskLoss
-from .necks import CutMix, Mixer, MixingPolicy, MixUp
+from .mixing import CutMix, MixingPolicy, MixUp
+from .necks import Mixer
 from .selfsup import SAMixMoCo
 
 __all__ = [
     'ClusterHead', 'CutMix', 'EtaBalancedClsHead',
     'EtaBalancedContrastiveHead', 'EtaBalancedCrossEntropy',
     'EtaBalancedInfoNCE', 'LinearProbe', 'MaskLoss', 'MixUp', 'Mixer',
-    'MixingPolicy', 'ResNeXt_CIFAR', 'SAMixClassifier', 'SAMixMoCo'
+    'MixingPolicy', 'OnlineClusters', 'ResNeXt_CIFAR', 'SAMixClassifier',
+    'SAMixMoCo'
 ]

@@ -1,7 +1,7 @@
 import pytest
 
 from samix_mm.datasets import FewShotFolder
-from tests.layouts import cifar10_jpeg
+from tests.helpers.layouts import cifar10_jpeg
 
 
 def test_the_first_images_of_each_class_by_name(tmp_path):

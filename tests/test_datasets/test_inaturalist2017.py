@@ -2,7 +2,7 @@ import pytest
 
 from samix_mm.datasets import INaturalist2017
 from samix_mm.datasets import inaturalist2017 as module
-from tests.layouts import inaturalist2017
+from tests.helpers.layouts import inaturalist2017
 
 
 def test_labels_follow_category_ids(tmp_path):

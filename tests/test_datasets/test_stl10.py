@@ -8,7 +8,7 @@ from mmengine.registry import DATASETS, init_default_scope
 from torch.utils.data import DataLoader
 
 from samix_mm.datasets import STL10
-from tests.layouts import stl10
+from tests.helpers.layouts import stl10
 
 LABELS = (10, 1, 7)
 

@@ -2,7 +2,7 @@ import pytest
 
 from samix_mm.datasets import TinyImageNet
 from samix_mm.datasets import tiny_imagenet as module
-from tests.layouts import tiny_imagenet
+from tests.helpers.layouts import tiny_imagenet
 
 
 def test_labels_follow_wnids_in_both_splits(tmp_path):

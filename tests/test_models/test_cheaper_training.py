@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from samix_mm.engine.hooks.ema_momentum_hook import _check_unused_parameters
-from tests.tiny import BACKBONES, batch, build, model_cfg, sgd
-from tests.tiny_ssl import build_moco, moco_cfg, views
+from tests.helpers.tiny import BACKBONES, batch, build, model_cfg, sgd
+from tests.helpers.tiny_ssl import build_moco, moco_cfg, views
 
 ALGORITHMS = ['classifier', 'infonce', 'cluster']
 

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from samix_mm.models.classifiers.labels import hard_labels
 from samix_mm.models.selfsup.views import match_views, two_views
-from samix_mm.models.utils import sample_indices
+from samix_mm.utils.sample_index import sample_indices
 
 
 def step_parts(step: Step) -> Dict[str, Callable[[], None]]:

@@ -21,7 +21,7 @@ from pathlib import Path
 
 import torch
 
-from samix_mm.whole_checkpoint import find_whole_checkpoint
+from samix_mm.checkpoints.resuming import find_whole_checkpoint
 
 TOOLS = Path(__file__).parents[1]
 

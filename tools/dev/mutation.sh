@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Mutate losses, necks and models/utils, and count the mutants that the tests
+# Mutate losses, necks and what algorithms are made of, and count the mutants that the tests
 # of models notice:  tools/dev/mutation.sh [arguments of mutmut run]
 # An hour or more on two cores. Survivors are in the list that it prints.
 set -euo pipefail
@@ -21,15 +21,19 @@ source_paths=
 only_mutate=
     samix_mm/models/losses/*
     samix_mm/models/necks/*
-    samix_mm/models/utils/*
+    samix_mm/models/mixing/*
+    samix_mm/models/encoders/*
+    samix_mm/models/clusters/*
+    samix_mm/models/train_step/*
+    samix_mm/utils/*
 also_copy=
     configs
     README.md
 pytest_add_cli_args_test_selection=
     tests/test_models
-    tests/test_mask_properties.py
+    tests/test_utils
     tests/test_properties.py
-    tests/test_wrong_configs.py
+    tests/test_configs/test_wrong_configs.py
 pytest_add_cli_args=
     -pno:cacheprovider
     --deselect=tests/test_models/test_classifiers/test_two_processes.py

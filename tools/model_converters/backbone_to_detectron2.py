@@ -8,8 +8,8 @@ does, for ``train_net.py ... MODEL.WEIGHTS backbone.pkl``. The config needs
 import argparse
 import pickle
 
-from samix_mm.checkpoint import load_checkpoint
-from samix_mm.converters import backbone_state, to_detectron2
+from samix_mm.checkpoints.converters import backbone_state, to_detectron2
+from samix_mm.checkpoints.loading import load_checkpoint
 
 
 def parse_args() -> argparse.Namespace:

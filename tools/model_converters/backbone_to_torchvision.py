@@ -9,8 +9,8 @@ import argparse
 
 import torch
 
-from samix_mm.checkpoint import load_checkpoint
-from samix_mm.converters import backbone_state, to_torchvision
+from samix_mm.checkpoints.converters import backbone_state, to_torchvision
+from samix_mm.checkpoints.loading import load_checkpoint
 
 
 def parse_args() -> argparse.Namespace:

@@ -4,7 +4,7 @@ import numpy as np
 from mmcv.transforms import LoadImageFromFile
 from mmpretrain.registry import TRANSFORMS
 
-from ...models.utils.validation import is_number
+from ...utils.validation import is_number
 
 
 @TRANSFORMS.register_module()

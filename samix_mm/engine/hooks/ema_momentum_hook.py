@@ -7,8 +7,8 @@ from mmengine.model import MMDistributedDataParallel, is_model_wrapper
 from mmengine.registry import HOOKS
 from mmengine.runner import Runner
 
-from ...models.utils.validation import check_count
-from .data_checks import check_batches, check_labels
+from ...utils.validation import check_count
+from ..utils.data_checks import check_batches, check_labels
 from .mask_loss_anneal_hook import MaskLossAnnealHook
 from .online_cluster_hook import OnlineClusterHook
 from .plain_checkpoint_hook import PlainCheckpointHook

@@ -5,7 +5,7 @@ from mmengine.model import is_model_wrapper
 from mmengine.registry import HOOKS
 from mmengine.runner import Runner
 
-from ...models.utils.validation import check_weight
+from ...utils.validation import check_weight
 
 
 @HOOKS.register_module()

@@ -6,9 +6,9 @@ from mmengine.model import is_model_wrapper
 from mmengine.registry import HOOKS
 from mmengine.runner import Runner
 
-from ...models.utils.pair_stream import Pair
-from ...models.utils.preprocessed import first_view
-from ...models.utils.validation import check_count, check_flag, is_number
+from ...models.mixing.pairing import Pair
+from ...utils.preprocessed import first_view
+from ...utils.validation import check_count, check_flag, is_number
 from ...visualization.mixed_grid import denormalize, mixed_grid
 
 

@@ -11,9 +11,9 @@ from mmengine.runner import Runner
 from torch.nn import Module
 from torch.utils.data import Dataset
 
-from ...models.utils.online_clusters import OnlineClusters
-from ...models.utils.validation import check_count
-from .feature_pass import all_features
+from ...models.clusters.online_clusters import OnlineClusters
+from ...utils.validation import check_count
+from ..utils.feature_pass import all_features
 
 
 @HOOKS.register_module()

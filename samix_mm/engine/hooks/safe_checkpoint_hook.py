@@ -12,7 +12,7 @@ class SafeCheckpointHook(CheckpointHook):
     ``CheckpointHook`` removes the outdated file before it writes the new one,
     and writes it in place: a run that is killed in between, or whose disk is
     full, has none. Here a file gets its name when all of it is on the disk
-    (:class:`~samix_mm.atomic_backend.AtomicLocalBackend`), and the outdated
+    (:class:`~samix_mm.checkpoints.AtomicLocalBackend`), and the outdated
     one goes afterwards.
 
     Args:

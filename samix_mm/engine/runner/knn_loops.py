@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from ...evaluation.knn import KNNAccuracy
-from ...models.utils.pooling import pool
+from ...utils.pooling import pool
 
 
 def one_view(inputs: Union[Tensor, list]) -> Tensor:

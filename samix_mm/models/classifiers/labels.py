@@ -6,7 +6,7 @@ from mmengine.model import BaseDataPreprocessor
 from mmpretrain.structures import DataSample
 from torch import Tensor, nn
 
-from ..utils.lam import Lam, lam_like
+from ...utils.lam import Lam, lam_like
 
 NO_BATCH_AUGMENTS = (
     'SAMixClassifier mixes images itself and needs hard labels, but {found}; '

@@ -5,8 +5,8 @@ from mmengine.registry import MODELS
 from mmpretrain.models import ImageClassifier
 from torch import Tensor
 
-from ..utils.pretrained import require_pretrained
-from ..utils.validation import check_backbone
+from ...utils.pretrained import require_pretrained
+from ...utils.validation import check_backbone
 
 
 @MODELS.register_module()

@@ -6,12 +6,12 @@ from mmpretrain.models import ImageClassifier
 from mmpretrain.structures import DataSample
 from torch import Tensor, nn
 
+from ...utils.validation import (check_backbone, check_choice, check_share,
+                                 check_weight)
 from ..losses.eta_balanced_cross_entropy import EtaBalancedCrossEntropy
-from ..utils.blending import blend
-from ..utils.mixing_mixin import MixingMixin
-from ..utils.pair_stream import Pair, share_of
-from ..utils.validation import (check_backbone, check_choice, check_share,
-                                check_weight)
+from ..mixing.blending import blend
+from ..mixing.mixing_mixin import MixingMixin
+from ..mixing.pairing import Pair, share_of
 from .labels import (check_num_classes, hard_labels, mixed_loss,
                      refuse_soft_labels)
 

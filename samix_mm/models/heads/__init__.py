@@ -1,5 +1,4 @@
-from .cluster_head import ClusterHead
 from .eta_balanced_cls_head import EtaBalancedClsHead
 from .eta_balanced_contrastive_head import EtaBalancedContrastiveHead
 
-__all__ = ['ClusterHead', 'EtaBalancedClsHead', 'EtaBalancedContrastiveHead']
+__all__ = ['EtaBalancedClsHead', 'EtaBalancedContrastiveHead']

@@ -4,8 +4,8 @@ from mmengine.registry import MODELS
 from mmpretrain.models import LinearClsHead
 from torch import Tensor
 
+from ...utils.lam import Lam
 from ..losses.eta_balanced_cross_entropy import EtaBalancedCrossEntropy
-from ..utils.lam import Lam
 
 
 @MODELS.register_module()

@@ -4,8 +4,8 @@ from mmengine.registry import MODELS
 from mmpretrain.models import ContrastiveHead
 from torch import Tensor
 
+from ...utils.lam import Lam
 from ..losses.eta_balanced_info_nce import EtaBalancedInfoNCE
-from ..utils.lam import Lam
 
 
 @MODELS.register_module()

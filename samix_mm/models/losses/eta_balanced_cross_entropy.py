@@ -4,8 +4,8 @@ import torch.nn.functional as F
 from mmengine.registry import MODELS
 from torch import Tensor
 
-from ..utils.lam import Lam, lam_like
-from ..utils.validation import check_unit_interval, check_weight
+from ...utils.lam import Lam, lam_like
+from ...utils.validation import check_unit_interval, check_weight
 
 
 def eta_balanced_cross_entropy(cls_score: Tensor, label_i: Tensor,

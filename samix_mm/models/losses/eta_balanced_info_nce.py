@@ -4,9 +4,9 @@ import torch.nn.functional as F
 from mmengine.registry import MODELS
 from torch import Tensor
 
-from ..utils.lam import Lam, lam_like
-from ..utils.validation import (check_positive, check_unit_interval,
-                                check_weight)
+from ...utils.lam import Lam, lam_like
+from ...utils.validation import (check_positive, check_unit_interval,
+                                 check_weight)
 
 
 def eta_balanced_info_nce(sim_i: Tensor, sim_j: Tensor, sim_neg: Tensor,

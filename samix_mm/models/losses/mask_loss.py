@@ -3,8 +3,8 @@ import torch.nn as nn
 from mmengine.registry import MODELS
 from torch import Tensor
 
-from ..utils.lam import Lam, lam_like
-from ..utils.validation import check_weight
+from ...utils.lam import Lam, lam_like
+from ...utils.validation import check_weight
 
 
 def mask_loss(mask: Tensor, lam: Lam, margin: float,

@@ -1,6 +1,3 @@
-from .cutmix import CutMix
 from .mixer import Mixer
-from .mixing_policy import MixingPolicy
-from .mixup import MixUp
 
-__all__ = ['CutMix', 'MixUp', 'Mixer', 'MixingPolicy']
+__all__ = ['Mixer']

@@ -6,11 +6,11 @@ import torch.nn.functional as F
 from mmengine.registry import MODELS
 from torch import Tensor
 
-from ..utils.lam import Lam, lam_like
-from ..utils.mixing_attention import attend, mixing_attention
-from ..utils.pair_stream import Pair
-from ..utils.validation import check_count, check_flag, check_unit_interval
-from .mixing_policy import MixingPolicy
+from ...utils.lam import Lam, lam_like
+from ...utils.validation import check_count, check_flag, check_unit_interval
+from ..mixing.method import MixingPolicy
+from ..mixing.pairing import Pair
+from .mixing_attention import attend, mixing_attention
 
 UPSAMPLE_MODES = ('bilinear', 'nearest')
 

@@ -2,9 +2,9 @@ from typing import Dict, Optional
 
 from torch import Tensor, no_grad
 
-from ..heads.cluster_head import ClusterHead
-from ..utils.feature_tap import output_channels
-from ..utils.online_clusters import OnlineClusters
+from ..clusters.cluster_head import ClusterHead
+from ..clusters.online_clusters import OnlineClusters
+from ..encoders.feature_stage import output_channels
 from .views import View, embed
 
 

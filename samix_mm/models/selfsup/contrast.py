@@ -3,9 +3,9 @@ MMSelfSup's, and how it reads their momentum."""
 from mmengine.logging import print_log
 from torch import Tensor, nn
 
+from ...utils.lam import Lam
+from ...utils.validation import check_unit_interval
 from ..losses.eta_balanced_info_nce import eta_balanced_info_nce
-from ..utils.lam import Lam
-from ..utils.validation import check_unit_interval
 
 
 def kept_weight(momentum: float) -> float:

@@ -5,20 +5,20 @@ from mmengine.registry import MODELS
 from mmpretrain.models import BaseSelfSupervisor
 from torch import Tensor, nn, no_grad
 
+from ...utils.pooling import pool
+from ...utils.sample_index import sample_indices
+from ...utils.validation import (check_backbone, check_choice, check_count,
+                                 check_flag, check_part, check_positive,
+                                 check_weight)
+from ..encoders.feature_stage import forward_with_tap
 from ..losses.eta_balanced_cross_entropy import EtaBalancedCrossEntropy
 from ..losses.eta_balanced_info_nce import EtaBalancedInfoNCE
-from ..utils.blending import blend
-from ..utils.feature_tap import forward_with_tap
-from ..utils.key_queue import enqueue, random_queue
-from ..utils.mixing_mixin import MixingMixin
-from ..utils.pair_stream import Pair
-from ..utils.pooling import pool
-from ..utils.sample_index import sample_indices
-from ..utils.validation import (check_backbone, check_choice, check_count,
-                                check_flag, check_part, check_positive,
-                                check_weight)
+from ..mixing.blending import blend
+from ..mixing.mixing_mixin import MixingMixin
+from ..mixing.pairing import Pair
 from .cluster_mixin import ClusterMixin, check_clusters
 from .contrast import contrast_clean, contrast_mixed, kept_weight
+from .key_queue import enqueue, random_queue
 from .views import (BatchShuffle, View, embed, match_views, similarities,
                     similarity, two_views)
 

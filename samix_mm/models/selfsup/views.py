@@ -7,7 +7,7 @@ from mmengine.dist import get_world_size
 from mmpretrain.models.utils import batch_shuffle_ddp, batch_unshuffle_ddp
 from torch import Tensor, nn
 
-from ..utils.pair_stream import Pair
+from ..mixing.pairing import Pair
 
 
 class View(NamedTuple):

@@ -4,7 +4,7 @@ import pytest
 import torch
 from mmengine.hooks import Hook
 
-from tests.tiny import make_runner
+from tests.helpers.tiny import make_runner
 
 DEFERRED = dict(type='DeferredRuntimeInfoHook')
 TIMES = ('time', 'data_time', 'eta')

@@ -6,8 +6,8 @@ from mmengine.registry import HOOKS
 
 from samix_mm.engine import (EMAMomentumHook, MaskLossAnnealHook,
                              PlainCheckpointHook)
-from tests.tiny import (Recorder, assert_same, loader, make_runner, model_cfg,
-                        momentum_params, stock_cfg)
+from tests.helpers.tiny import (Recorder, assert_same, loader, make_runner,
+                                model_cfg, momentum_params, stock_cfg)
 
 EMA = dict(type='EMAMomentumHook')
 

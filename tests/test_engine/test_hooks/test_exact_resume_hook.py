@@ -9,8 +9,8 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from torch.utils.data import Dataset
 
-from tests.tiny import TinyImages, make_runner, model_cfg
-from tests.tiny_ssl import TwoViews, moco_cfg
+from tests.helpers.tiny import TinyImages, make_runner, model_cfg
+from tests.helpers.tiny_ssl import TwoViews, moco_cfg
 
 PREPROCESSOR = dict(mean=[120.] * 3, std=[60.] * 3)
 MODELS = dict(

@@ -1,7 +1,7 @@
 import pytest
 
 from samix_mm.engine import MaskLossAnnealHook
-from tests.tiny import make_runner, model_cfg
+from tests.helpers.tiny import make_runner, model_cfg
 
 EMA = dict(type='EMAMomentumHook')
 ANNEAL = dict(type='MaskLossAnnealHook')

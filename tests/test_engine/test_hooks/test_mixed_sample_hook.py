@@ -5,7 +5,7 @@ import torch
 from mmpretrain.models import ClsDataPreprocessor
 
 from samix_mm.engine import MixedSampleHook
-from tests.tiny import TinyImages, make_runner, network_state
+from tests.helpers.tiny import TinyImages, make_runner, network_state
 
 EMA = dict(type='EMAMomentumHook')
 MEAN, STD = torch.tensor([127., 120., 110.]), torch.tensor([60., 50., 40.])

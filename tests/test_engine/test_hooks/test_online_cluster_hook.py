@@ -4,9 +4,9 @@ import pytest
 import torch
 
 from samix_mm.engine import OnlineClusterHook
-from samix_mm.models.utils import OnlineClusters
-from tests.clusters import Clustering, IndexedImages
-from tests.tiny import TinyImages, make_runner
+from samix_mm.models.clusters.online_clusters import OnlineClusters
+from tests.helpers.clusters import Clustering, IndexedImages
+from tests.helpers.tiny import TinyImages, make_runner
 
 HOOK = dict(type='OnlineClusterHook', refresh_interval=2)
 

@@ -2,7 +2,7 @@ import torch
 from mmengine.logging import HistoryBuffer
 
 from samix_mm.engine import PlainCheckpointHook
-from tests.tiny import TinyImages, make_runner
+from tests.helpers.tiny import TinyImages, make_runner
 
 SAVE = dict(default_hooks=dict(
     checkpoint=dict(type='CheckpointHook', interval=1)))

@@ -3,8 +3,8 @@ import torch
 from mmengine.hub import get_config
 from mmpretrain.registry import MODELS
 
-from tests.tiny import (BACKBONES, NUM_CLASSES, assert_same, batch, loader,
-                        make_runner, network_state, sgd)
+from tests.helpers.tiny import (BACKBONES, NUM_CLASSES, assert_same, batch,
+                                loader, make_runner, network_state, sgd)
 
 PRE_TRAINING = 'mmpretrain::mocov2/mocov2_resnet50_8xb32-coslr-200e_in1k.py'
 LINEAR = ('mmpretrain::mocov2/benchmarks/'

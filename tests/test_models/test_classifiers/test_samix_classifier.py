@@ -12,10 +12,11 @@ from mmpretrain.structures import DataSample
 
 from samix_mm.models import MaskLoss, MixingPolicy, SAMixClassifier
 from samix_mm.models.classifiers.labels import mixed_loss
-from samix_mm.models.utils import Pair
-from tests.tiny import (BACKBONES, NUM_CLASSES, assert_same, batch, build,
-                        model_cfg, momentum_params, network_state,
-                        online_state, samples, sgd, stock_cfg)
+from samix_mm.models.mixing.pairing import Pair
+from tests.helpers.tiny import (BACKBONES, NUM_CLASSES, assert_same, batch,
+                                build, model_cfg, momentum_params,
+                                network_state, online_state, samples, sgd,
+                                stock_cfg)
 
 LOSSES = ('loss_mix', 'loss_onehot', 'loss_mixer', 'loss_mask')
 LAMS = torch.tensor([0.3, 0.55, 0.2, 0.7, 0.9])

@@ -2,9 +2,9 @@ import pytest
 import torch
 from torch.nn.parallel import DistributedDataParallel
 
-from samix_mm.models.utils import Pair
-from tests.processes import gloo_processes
-from tests.tiny import batch, build, sgd
+from samix_mm.models.mixing.pairing import Pair
+from tests.helpers.processes import gloo_processes
+from tests.helpers.tiny import batch, build, sgd
 
 NUM = 3  # images in each process
 INDEX = torch.tensor([[1, 2, 0], [2, 0, 1]])

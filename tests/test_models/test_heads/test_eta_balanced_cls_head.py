@@ -5,7 +5,7 @@ from mmpretrain.models import LinearClsHead
 
 from samix_mm.models import EtaBalancedClsHead
 from samix_mm.models.losses import eta_balanced_cross_entropy
-from tests.tiny import samples
+from tests.helpers.tiny import samples
 
 LABEL_I, LABEL_J = torch.tensor([0, 1, 2, 3]), torch.tensor([2, 1, 0, 1])
 

@@ -4,8 +4,8 @@ import copy
 import pytest
 import torch
 
-from tests.tiny import make_runner
-from tests.tiny_ssl import TwoViews, moco_cfg
+from tests.helpers.tiny import make_runner
+from tests.helpers.tiny_ssl import TwoViews, moco_cfg
 
 VARIANTS = dict(
     infonce=dict(),

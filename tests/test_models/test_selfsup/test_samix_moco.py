@@ -4,12 +4,12 @@ import torch.nn.functional as F
 from mmengine.config import Config
 from mmengine.registry import MODELS
 
+from samix_mm.models.mixing.pairing import Pair
 from samix_mm.models.selfsup import samix_moco
 from samix_mm.models.selfsup.contrast import kept_weight
 from samix_mm.models.selfsup.views import View
-from samix_mm.models.utils import Pair
-from tests.tiny_ssl import (FEAT_DIM, QUEUE_LEN, TEMPERATURE, build_moco,
-                            moco_cfg, views)
+from tests.helpers.tiny_ssl import (FEAT_DIM, QUEUE_LEN, TEMPERATURE,
+                                    build_moco, moco_cfg, views)
 
 VARIANTS = [dict(), dict(variant='cluster', num_clusters=3)]
 NAMES = ['infonce', 'cluster']

@@ -1,10 +1,10 @@
 import torch
 from torch.nn.parallel import DistributedDataParallel
 
-from samix_mm.models.utils import Pair
-from tests.processes import gloo_processes
-from tests.tiny import sgd
-from tests.tiny_ssl import build_moco, views
+from samix_mm.models.mixing.pairing import Pair
+from tests.helpers.processes import gloo_processes
+from tests.helpers.tiny import sgd
+from tests.helpers.tiny_ssl import build_moco, views
 
 NUM = 4  # images in each process
 INDEX = torch.tensor([[1, 2, 3, 0], [2, 0, 3, 1]])

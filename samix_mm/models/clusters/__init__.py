@@ -1,0 +1,4 @@
+from .cluster_head import ClusterHead
+from .online_clusters import OnlineClusters
+
+__all__ = ['ClusterHead', 'OnlineClusters']

@@ -1,0 +1,4 @@
+from .cutmix import CutMix
+from .mixup import MixUp
+
+__all__ = ['CutMix', 'MixUp']
