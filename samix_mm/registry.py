@@ -5,6 +5,9 @@ children hold nothing: ``_base_ = 'samix_mm::...'`` makes MMEngine write
 ``_scope_='samix_mm'`` into every typed dict of the inherited config, and a
 scope can only be looked up where a registry has it.
 """
+from difflib import get_close_matches
+from typing import Any
+
 import mmpretrain.registry as mmpretrain_registry
 from mmengine.registry import Registry
 
@@ -16,4 +19,47 @@ __all__ = sorted(
 
 for _name in __all__:
     _parent = getattr(mmpretrain_registry, _name)
-    globals()[_name] = Registry(_parent.name, parent=_parent, scope=SCOPE)
+    globals()[_name] = Registry(
+        _parent.name, parent=_parent, scope=SCOPE, locations=['samix_mm'])
+
+
+def build_mixing_method(cfg: dict, registry: Registry) -> Any:
+    """Build a mixing method from its config.
+
+    Args:
+        cfg (dict): With ``type``, a name or a class; the rest are arguments.
+        registry (Registry): Where the name is looked up.
+
+    Returns:
+        MixingMethod: The method.
+
+    Raises:
+        TypeError: If ``cfg`` is no dict with a ``type``.
+        KeyError: If there is no method of that name.
+    """
+    if not isinstance(cfg, dict) or 'type' not in cfg:
+        raise TypeError("a mixing method is written as dict(type='SAMix', "
+                        f'...), got {cfg!r}')
+    args = {key: value for key, value in cfg.items() if key != '_scope_'}
+    kind = args.pop('type')
+    if isinstance(kind, str):
+        method = registry.get(kind)
+        if method is None:
+            names = sorted(registry.module_dict)
+            near = get_close_matches(kind.lower(), map(str.lower, names), n=1)
+            hint = [name for name in names if name.lower() in near]
+            raise KeyError(
+                f'there is no mixing method {kind!r}'
+                + (f', did you mean {hint[0]!r}?' if hint else ';')
+                + f' There are {", ".join(names)}')
+        kind = method
+    return kind(**args)
+
+
+#: How images become one: ``mixing=dict(type='SAMix')`` in an algorithm.
+MIXING_METHODS = Registry(
+    'mixing method',
+    build_func=build_mixing_method,
+    scope=SCOPE,
+    locations=['samix_mm'])
+__all__ += ['MIXING_METHODS']

@@ -87,9 +87,9 @@ def check_fit(module: nn.Module,
             f'{name}.init_cfg.prefix to what the names begin with')
     # Some backbones mend weights as they are loaded, such as position
     # embeddings of another resolution, so that loading alone can tell.
-    twin = deepcopy(module)
+    copy = deepcopy(module)
     try:
-        missing = twin.load_state_dict(weights, strict=False).missing_keys
+        missing = copy.load_state_dict(weights, strict=False).missing_keys
     except RuntimeError as error:
         reasons = [line.strip() for line in str(error).splitlines()[1:]]
         raise ValueError(

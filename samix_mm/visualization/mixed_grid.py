@@ -23,7 +23,8 @@ def denormalize(images: Tensor, data_preprocessor: BaseDataPreprocessor
     return images.clamp(0, 255)
 
 
-def mixed_grid(image_i: Tensor, image_j: Tensor, masks: Tensor) -> np.ndarray:
+def mixed_grid(image_i: Tensor, image_j: Tensor, masks: Tensor,
+               mixed: Tensor) -> np.ndarray:
     """Lay out pairs, their masks and their mixed images.
 
     Each pair takes two rows, the masks above the mixed images. The first
@@ -33,13 +34,13 @@ def mixed_grid(image_i: Tensor, image_j: Tensor, masks: Tensor) -> np.ndarray:
         image_i (Tensor): First images in [0, 255], shape (N, 3, H, W).
         image_j (Tensor): Their partners, same shape.
         masks (Tensor): Share of image i, shape (N, L, H, W), L ratios.
+        mixed (Tensor): Mixed images in [0, 255], shape (N, L, 3, H, W).
 
     Returns:
         np.ndarray: The RGB picture, uint8, shape (2NH, (L + 2)W, 3).
     """
     masks = masks.unsqueeze(2)  # (N, L, 1, H, W)
     first, last = image_i.unsqueeze(1), image_j.unsqueeze(1)
-    mixed = torch.lerp(last, first, masks)  # (N, L, 3, H, W)
     grey = (255 * masks).expand_as(mixed)
     rows = torch.stack([
         torch.cat([first, middle, last], dim=1) for middle in (grey, mixed)

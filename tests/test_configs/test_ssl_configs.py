@@ -9,7 +9,7 @@ from mmengine.config import Config
 from mmengine.fileio import load
 from mmengine.runner import Runner
 
-from samix_mm.models.selfsup.contrast import kept_weight
+from samix_mm.models.selfsup.contrast import ema_momentum
 from tests.helpers.layouts import LAYOUTS
 from tests.helpers.schedules import differs_in_length_only, distinct, shorter
 
@@ -67,7 +67,7 @@ def test_published_setting(name):
     assert model.neck.in_channels == (512 if net == 'r18' else 2048)
     assert model.queue_len == (65536 if data == 'in1k' else 16384)
     assert model.head.temperature == 0.2
-    assert kept_weight(model.momentum) == 0.999
+    assert ema_momentum(model.momentum) == 0.999
     optimizer = cfg.optim_wrapper.optimizer
     assert (optimizer.type, optimizer.lr, optimizer.momentum,
             optimizer.weight_decay) == ('SGD', 0.03, 0.9, 1e-4)

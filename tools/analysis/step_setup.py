@@ -10,7 +10,7 @@ from mmpretrain.models import BaseSelfSupervisor
 from mmpretrain.structures import DataSample
 from torch import nn
 
-from samix_mm.models.selfsup.contrast import kept_weight
+from samix_mm.models.selfsup.contrast import ema_momentum
 
 #: Arguments of the vanilla algorithms.
 CLASSIFIER = ('backbone', 'neck', 'head', 'data_preprocessor')
@@ -84,7 +84,7 @@ def vanilla_model_cfg(model_cfg: dict) -> ConfigDict:
     kind, names = kinds[model_cfg['type']]
     kept = {name: model_cfg[name] for name in names if name in model_cfg}
     if 'momentum' in kept:
-        kept['momentum'] = 1 - kept_weight(kept['momentum'])
+        kept['momentum'] = 1 - ema_momentum(kept['momentum'])
     return ConfigDict(type=kind, **kept)
 
 

@@ -54,8 +54,10 @@ class EMAMomentumHook(Hook):
 
     def before_run(self, runner: Runner) -> None:
         """Register the companions that the config leaves out."""
-        companions = [MaskLossAnnealHook, PlainCheckpointHook]
-        if getattr(_unwrap(runner), 'clusters', None) is not None:
+        model, companions = _unwrap(runner), [PlainCheckpointHook]
+        if hasattr(getattr(model, 'mixing', None), 'mask_loss_weight'):
+            companions.append(MaskLossAnnealHook)
+        if getattr(model, 'clusters', None) is not None:
             companions.append(OnlineClusterHook)
         for companion in companions:
             if not any(isinstance(hook, companion) for hook in runner.hooks):
@@ -72,10 +74,11 @@ class EMAMomentumHook(Hook):
                 would wait for a Mixer that is not trained in each step.
         """
         model = _unwrap(runner)
-        if not hasattr(model, 'update_momentum_net'):
+        if getattr(model, 'momentum_net', None) is None:
             raise TypeError(
                 'EMAMomentumHook needs a model with a momentum network such '
-                f'as SAMixClassifier, got {type(model).__name__}')
+                f'as SAMixClassifier, got {type(model).__name__} without; '
+                'leave the hook out or write model=dict(momentum_net=True)')
         for kind in (EMAMomentumHook, MaskLossAnnealHook, OnlineClusterHook):
             if sum(isinstance(hook, kind) for hook in runner.hooks) > 1:
                 raise ValueError(f'{kind.__name__} is in custom_hooks more '
@@ -147,7 +150,7 @@ class EMAMomentumHook(Hook):
             for name, value in (outputs or {}).items()
             if 'loss' in name and not math.isfinite(value)
         }
-        lams = [str(lam) for lam in model.pairs.lams_of_last_step()]
+        lams = [str(lam) for lam in model.mixing.last_lams()]
         message = (
             f'not finite at iteration {runner.iter}: {bad} with lam = '
             f'{" and ".join(lams)} (Mixer and online network)')

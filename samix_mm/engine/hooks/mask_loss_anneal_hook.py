@@ -35,13 +35,13 @@ class MaskLossAnnealHook(Hook):
         Raises:
             TypeError: If the model has no mask loss.
         """
-        model = self._model(runner)
-        if not hasattr(model, 'mask_loss_weight'):
+        mixing = self._mixing(runner)
+        if not hasattr(mixing, 'mask_loss_weight'):
             raise TypeError(
                 'MaskLossAnnealHook needs an algorithm with a mask loss such '
-                f'as SAMixClassifier, got {type(model).__name__}; remove the '
+                f'as SAMixClassifier, got {type(mixing).__name__}; remove the '
                 'hook')
-        self._start_weight = model.mask_loss_weight
+        self._start_weight = mixing.mask_loss_weight
 
     def before_train_iter(self,
                           runner: Runner,
@@ -52,14 +52,15 @@ class MaskLossAnnealHook(Hook):
         weight = (
             self._start_weight + progress *
             (self.end_weight - self._start_weight))
-        self._model(runner).mask_loss_weight = weight
+        self._mixing(runner).mask_loss_weight = weight
         runner.message_hub.update_scalar('train/mask_weight', weight)
 
     def after_train(self, runner: Runner) -> None:
         """Give the model its first weight back, for another training."""
-        self._model(runner).mask_loss_weight = self._start_weight
+        self._mixing(runner).mask_loss_weight = self._start_weight
 
     @staticmethod
-    def _model(runner: Runner):
+    def _mixing(runner: Runner):
         model = runner.model
-        return model.module if is_model_wrapper(model) else model
+        model = model.module if is_model_wrapper(model) else model
+        return getattr(model, 'mixing', None)

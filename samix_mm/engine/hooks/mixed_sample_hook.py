@@ -1,4 +1,5 @@
-from typing import Optional, Sequence
+from functools import partial
+from typing import Optional, Sequence, Tuple
 
 import torch
 from mmengine.hooks import Hook
@@ -6,7 +7,7 @@ from mmengine.model import is_model_wrapper
 from mmengine.registry import HOOKS
 from mmengine.runner import Runner
 
-from ...models.mixing.pairing import Pair
+from ...models.mixing import Mixture, Pairing, Sources
 from ...utils.preprocessed import first_view
 from ...utils.validation import check_count, check_flag, is_number
 from ...visualization.mixed_grid import denormalize, mixed_grid
@@ -14,7 +15,7 @@ from ...visualization.mixed_grid import denormalize, mixed_grid
 
 @HOOKS.register_module()
 class MixedSampleHook(Hook):
-    """Draw what the Mixer makes of training images.
+    """Draw what the mixing method makes of training images.
 
     Pictures go to the visualizer under the name ``mixed_samples``: to PNG
     files, TensorBoard or whatever backends the config has. Each pair takes
@@ -61,7 +62,7 @@ class MixedSampleHook(Hook):
         """
         model = runner.model
         model = model.module if is_model_wrapper(model) else model
-        if not hasattr(model, 'make_masks'):
+        if not hasattr(model, 'mixing'):
             raise TypeError(
                 'MixedSampleHook needs an algorithm that mixes images such as '
                 f'SAMixClassifier, got {type(model).__name__}; remove the '
@@ -96,33 +97,49 @@ class MixedSampleHook(Hook):
         model.eval()
         try:
             inputs, _ = first_view(model.data_preprocessor(data_batch, False))
-            masks = pair_masks(model, inputs, self.lams)  # (N, L, H, W)
+            masks, mixed = mix_with_next(model, inputs, self.lams)
         finally:
             for module, mode in modes.items():
                 module.training = mode
         images = denormalize(inputs, model.data_preprocessor)
+        mixed = torch.stack([
+            denormalize(part, model.data_preprocessor)
+            for part in mixed[:self.num_pairs]
+        ])  # (P, L, 3, H, W)
         partners = images.roll(-1, dims=0)
         chosen = slice(self.num_pairs)
         runner.visualizer.add_image(
             'mixed_samples',
-            mixed_grid(images[chosen], partners[chosen], masks[chosen]),
+            mixed_grid(images[chosen], partners[chosen], masks[chosen],
+                       mixed),
             step=runner.iter + 1)
 
 
-def pair_masks(model, inputs: torch.Tensor,
-               lams: Sequence[float]) -> torch.Tensor:
-    """Masks of each image and the next one, over ratios, unadjusted.
+def mix_with_next(model, images: torch.Tensor,
+                  lams: Sequence[float]) -> Tuple[torch.Tensor, torch.Tensor]:
+    """Mix each image with the next one, over ratios.
 
     Args:
-        model: An algorithm that mixes images.
-        inputs (Tensor): Images with shape (N, 3, H, W).
+        model: An algorithm with a mixing method.
+        images (Tensor): Shape (N, 3, H, W).
         lams (Sequence[float]): L ratios in [0, 1].
 
     Returns:
-        Tensor: The share of the first image, shape (N, L, H, W).
+        Tuple[Tensor, Tensor]: The share of the first image, (N, L, H, W), and
+        the mixed images, (N, L, 3, H, W).
     """
-    index = torch.arange(len(inputs), device=inputs.device).roll(-1)
-    projected = model.project(model.momentum_features(inputs))
-    return torch.cat([
-        model.make_masks(inputs, projected, Pair(lam, index)) for lam in lams
-    ], dim=1)  # (N, L, H, W)
+    index = torch.arange(len(images), device=images.device).roll(-1)
+    sources = Sources(images, features=partial(model.features_of, images))
+    mixtures = [
+        model.mixing.mix(sources, Pairing(lam, index)) for lam in lams
+    ]
+    return (torch.cat([mixture.mask for mixture in mixtures], dim=1),
+            torch.stack([_pixels(mixture, images) for mixture in mixtures],
+                        dim=1))
+
+
+def _pixels(mixture: Mixture, images: torch.Tensor) -> torch.Tensor:
+    """Mixed images (N, 3, H, W), also of what is mixed inside a network."""
+    if mixture.level == 0:
+        return mixture.inputs
+    return torch.lerp(images[mixture.index[:, 1]], images, mixture.mask)

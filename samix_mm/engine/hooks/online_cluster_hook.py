@@ -70,7 +70,7 @@ class OnlineClusterHook(Hook):
                 f'the checkpoint has clusters of {len(clusters.labels)} '
                 f'images, but the training data set has {len(dataset)}; to '
                 'start from its weights with other data, remove the '
-                "'clusters.' entries from its state_dict")
+                "'objective.clusters.' entries from its state_dict")
         if self.nmi_interval > 0 and is_main_process():
             self._true_labels = true_labels(dataset)
 
@@ -131,6 +131,7 @@ def _clusters(model: Module) -> OnlineClusters:
     if clusters is None:
         raise TypeError(
             'OnlineClusterHook needs an algorithm with clusters, got '
-            f"{type(model).__name__} without; write variant='cluster' in the "
-            'algorithm of the config or remove the hook')
+            f'{type(model).__name__} without; write '
+            "objective=dict(type='ClusterObjective') in the algorithm of the "
+            'config or remove the hook')
     return clusters

@@ -2,17 +2,15 @@ from mmengine.model import is_model_wrapper
 from mmengine.registry import LOOPS
 from mmengine.runner import Runner, TestLoop, ValLoop
 
-from ...models.classifiers.samix_classifier import PREDICTORS
-
 
 class _AllHeadsMixin:
-    """Evaluate every head of a SAMixClassifier, each under its own name.
+    """Evaluate every head of a MixClassifier, each under its own name.
 
     The metrics of the head that the model predicts with keep their names;
     those of the others begin with theirs: ``momentum_clean/accuracy/top1``.
 
     Raises:
-        TypeError: If the model is no SAMixClassifier.
+        TypeError: If the model is no MixClassifier.
     """
 
     def __init__(self, runner: Runner, *args, **kwargs) -> None:
@@ -21,7 +19,7 @@ class _AllHeadsMixin:
         model = model.module if is_model_wrapper(model) else model
         if not hasattr(model, 'predict_on'):
             raise TypeError(
-                f'{type(self).__name__} needs a SAMixClassifier, got '
+                f'{type(self).__name__} needs a MixClassifier, got '
                 f"{type(model).__name__}; write {self.stage}_cfg = dict()")
 
     def run(self) -> dict:
@@ -33,12 +31,8 @@ class _AllHeadsMixin:
         model = self.runner.model
         model = model.module if is_model_wrapper(model) else model
         own = model.predict_on
-        heads = [
-            name for name in PREDICTORS
-            if model.clean_head is not None or 'clean' not in name
-        ]
         # The first metric is what save_best='auto' follows.
-        heads.sort(key=lambda name: name != own)
+        heads = sorted(model.predictors, key=lambda name: name != own)
         self.runner.call_hook(f'before_{self.stage}')
         self.runner.call_hook(f'before_{self.stage}_epoch')
         self.runner.model.eval()

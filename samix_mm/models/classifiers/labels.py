@@ -1,15 +1,15 @@
 """Class labels of mixed images, and the loss any head gives for them."""
-from typing import List
+from contextlib import contextmanager
+from typing import Iterator, List, Tuple
 
 import torch
 from mmengine.model import BaseDataPreprocessor
 from mmpretrain.structures import DataSample
 from torch import Tensor, nn
 
-from ...utils.lam import Lam, lam_like
-
 NO_BATCH_AUGMENTS = (
-    'SAMixClassifier mixes images itself and needs hard labels, but {found}; '
+    'mixing algorithms mix images themselves and need hard labels, but '
+    '{found}; '
     "write model = dict(train_cfg=None, ...) and leave 'to_onehot' and "
     "'batch_augments' out of the data_preprocessor")
 
@@ -40,8 +40,7 @@ def check_num_classes(head: nn.Module) -> None:
         ValueError: If there is no head, or one for fewer than two classes.
     """
     if head is None:
-        raise ValueError('SAMixClassifier needs a classification head, got '
-                         'head=None')
+        raise ValueError('a classification head is needed, got head=None')
     num_classes = getattr(head, 'num_classes', 2)
     if num_classes < 2:
         raise ValueError('head.num_classes must be 2 or more to mix classes, '
@@ -71,35 +70,61 @@ def hard_labels(data_samples: List[DataSample]) -> Tensor:
     return labels
 
 
-def mixed_loss(head: nn.Module, feats, label_i: Tensor, label_j: Tensor,
-               lam: Lam) -> Tensor:
+def mixed_loss(head: nn.Module, feats: Tuple[Tensor, ...], labels: Tensor,
+               shares: Tensor) -> Tensor:
     """The mixup loss (Eq. 3) as a head gives it.
 
     Args:
         head (nn.Module): Any classification head of MMPretrain. One with
-            ``loss_mix`` is asked for that; another one is given soft labels,
-            as by MMPretrain's batch augmentations.
+            ``loss_mix`` is asked for that where two images are mixed; else it
+            is given soft labels, as by MMPretrain's batch augmentations.
         feats (Tuple[Tensor]): Features of the mixed images.
-        label_i (Tensor): Class indices of the first images, (N, ).
-        label_j (Tensor): Class indices of their partners, (N, ).
-        lam (float | Tensor): Share of the first image, one number or shape
-            (N, ).
+        labels (Tensor): Class indices of the R sources, (M, R).
+        shares (Tensor): Their weights, (M, R).
 
     Returns:
         Tensor: The loss, a scalar.
     """
-    if hasattr(head, 'loss_mix'):
-        return head.loss_mix(feats, label_i, label_j, lam)['loss']
-    classes = torch.arange(head.num_classes, device=label_i.device)
-    onehot_i, onehot_j = (
-        (label.unsqueeze(1) == classes).float()
-        for label in (label_i, label_j))  # (N, K)
-    lam = lam_like(lam, onehot_i).unsqueeze(1)  # (N, 1)
-    scores = lam * onehot_i + (1 - lam) * onehot_j  # (N, K)
+    num_sources = labels.size(1)
+    if num_sources == 2 and hasattr(head, 'loss_mix'):
+        return head.loss_mix(feats, *labels.unbind(dim=1),
+                             shares[:, 0])['loss']
     # Batch augmentations leave the first label in place as well, and heads
     # with a margin read it. Of shape (1, ) it need not be read by the host.
-    samples = [
-        DataSample().set_gt_label(label).set_gt_score(score)
-        for label, score in zip(label_i.unsqueeze(1), scores)
-    ]
+    samples = [DataSample().set_gt_label(label) for label in labels[:, :1]]
+    if num_sources > 1:
+        scores = soft_labels(labels, shares, head.num_classes)  # (M, K)
+        for sample, score in zip(samples, scores):
+            sample.set_gt_score(score)
     return head.loss(feats, samples)['loss']
+
+
+def soft_labels(labels: Tensor, shares: Tensor, num_classes: int) -> Tensor:
+    """Label weights by class.
+
+    Args:
+        labels (Tensor): Class indices of the R sources, (M, R).
+        shares (Tensor): Their weights, (M, R).
+        num_classes (int): Number of classes K.
+
+    Returns:
+        Tensor: Shape (M, K).
+    """
+    classes = torch.arange(num_classes, device=labels.device)
+    onehot = labels.unsqueeze(2) == classes  # (M, R, K)
+    return (shares.unsqueeze(2) * onehot).sum(dim=1)
+
+
+@contextmanager
+def with_accuracy(head: nn.Module) -> Iterator[None]:
+    """Let a head compute the training accuracy, on images that are clean.
+
+    Args:
+        head (nn.Module): A classification head.
+    """
+    before = getattr(head, 'cal_acc', False)
+    head.cal_acc = True
+    try:
+        yield
+    finally:
+        head.cal_acc = before

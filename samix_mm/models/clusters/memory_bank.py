@@ -8,7 +8,7 @@ from torch import Tensor
 from ...utils.validation import check_count
 
 
-class ImageMemory(nn.Module):
+class MemoryBank(nn.Module):
     r"""A feature and a label of each image of a data set, in buffers.
 
     The number of images n is 0 until :meth:`allocate` or a checkpoint tells

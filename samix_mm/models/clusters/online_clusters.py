@@ -7,13 +7,13 @@ from torch import Tensor
 from ...utils.validation import check_choice, check_count, check_unit_interval
 from .kmeans import (cluster_means, cluster_sizes, dissolve_small, kmeans,
                      nearest, refill_empty)
-from .memory_bank import ImageMemory
+from .memory_bank import MemoryBank
 
 #: ODC's smallest cluster, 20, over its mean one, 1.28 M images / 10,000.
 _SMALL_SHARE = 20 / 128
 
 
-class OnlineClusters(ImageMemory):
+class OnlineClusters(MemoryBank):
     r"""Pseudo labels of all images by online deep clustering (ODC, Zhan et
     al., CVPR 2020), from which SAMix-C's Mixer learns (Sec. 3.2, A.1.3).
 

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from ...utils.pretrained import require_pretrained
 from ...utils.validation import check_part
-from .feature_stage import find_tap, forward_to_tap
+from .feature_stage import find_feature_stage, forward_to_stage
 
 
 class FeatureNet(BaseModule):
@@ -17,7 +17,7 @@ class FeatureNet(BaseModule):
         backbone (dict): Config of a backbone, with its weights in
             ``init_cfg``.
         feature_stage (int, optional): The stage that feeds the Mixer, as
-            :func:`~samix_mm.models.utils.find_tap` counts. Defaults to None.
+            :func:`find_feature_stage` counts. Defaults to None.
 
     Raises:
         TypeError: If ``backbone`` is no config.
@@ -33,7 +33,7 @@ class FeatureNet(BaseModule):
         if isinstance(backbone, dict):
             backbone = MODELS.build(backbone)
         self.backbone = backbone.requires_grad_(False)
-        self.tap = find_tap(backbone, feature_stage)
+        self.feature_stage = find_feature_stage(backbone, feature_stage)
         self.eval()
 
     def init_weights(self) -> None:
@@ -67,4 +67,4 @@ class FeatureNet(BaseModule):
         Returns:
             Tensor: The feature map with shape (N, C, h, w).
         """
-        return forward_to_tap(self.backbone, self.tap, inputs)
+        return forward_to_stage(self.backbone, self.feature_stage, inputs)

@@ -20,24 +20,26 @@ from ...utils.validation import is_number
 NUM_LEVELS = 4
 
 
-class Tap(NamedTuple):
+class FeatureStage(NamedTuple):
     """Where the features are taken.
 
     Attributes:
         name (str): The module of the backbone whose output is taken.
         channels (int): Channels of the map.
-        feature_stage (int): The stage, as :func:`find_tap` counts them.
+        feature_stage (int): The stage, as :func:`find_feature_stage`
+            counts.
     """
     name: str
     channels: int
     feature_stage: int
 
 
-class _TapReached(Exception):
-    """Ends a forward pass at the tap."""
+class _StageReached(Exception):
+    """Ends a forward pass at the feature stage."""
 
 
-def find_tap(backbone: nn.Module, feature_stage: Optional[int] = None) -> Tap:
+def find_feature_stage(backbone: nn.Module,
+                       feature_stage: Optional[int] = None) -> FeatureStage:
     """Find the module of a backbone that puts out the wanted stage.
 
     Args:
@@ -48,7 +50,7 @@ def find_tap(backbone: nn.Module, feature_stage: Optional[int] = None) -> Tap:
             and, in plain transformers, half the depth. Defaults to None.
 
     Returns:
-        Tap: The module's name and its channels.
+        FeatureStage: The module's name and its channels.
 
     Raises:
         ValueError: If there is no such stage; the message lists those that
@@ -57,47 +59,69 @@ def find_tap(backbone: nn.Module, feature_stage: Optional[int] = None) -> Tap:
     if _is_plain_transformer(backbone):
         depth = len(backbone.layers)
         stage = depth // 2 if feature_stage is None else feature_stage
-        taps = {
-            number: Tap(f'layers.{number - 1}', backbone.embed_dims, number)
+        stages = {
+            number: FeatureStage(f'layers.{number - 1}', backbone.embed_dims,
+                                 number)
             for number in range(1, depth + 1)
         }
     else:
         stage = NUM_LEVELS - 1 if feature_stage is None else feature_stage
-        taps = _level_taps(backbone)
-    if not is_number(stage) or stage not in taps:
+        stages = _level_stages(backbone)
+    if not is_number(stage) or stage not in stages:
         raise ValueError(f'feature_stage of {type(backbone).__name__} must be '
-                         f'one of {sorted(taps)}, got {stage!r}')
-    return taps[stage]
+                         f'one of {sorted(stages)}, got {stage!r}')
+    return stages[stage]
 
 
-def forward_to_tap(backbone: nn.Module, tap: Tap, inputs: Tensor) -> Tensor:
-    """Run a backbone up to the tap.
+def find_level(backbone: nn.Module, level: int) -> FeatureStage:
+    """Find a resolution level of a backbone, or the quarter of the depth of a
+    plain transformer that stands for it.
 
     Args:
-        backbone (nn.Module): The backbone the tap was found in, or a copy.
-        tap (Tap): Where to stop.
+        backbone (nn.Module): A backbone of MMPretrain.
+        level (int): From 1 to 4, the final one.
+
+    Returns:
+        FeatureStage: The module's name and its channels.
+
+    Raises:
+        ValueError: If there is no such level; the message lists those that
+            there are.
+    """
+    if _is_plain_transformer(backbone):
+        level = max(1, len(backbone.layers) * level // NUM_LEVELS)
+    return find_feature_stage(backbone, level)
+
+
+def forward_to_stage(backbone: nn.Module, stage: FeatureStage,
+                     inputs: Tensor) -> Tensor:
+    """Run a backbone up to a feature stage.
+
+    Args:
+        backbone (nn.Module): The backbone the stage was found in, or a copy.
+        stage (FeatureStage): Where to stop.
         inputs (Tensor): Images with shape (N, 3, H, W).
 
     Returns:
         Tensor: The feature map with shape (N, C, h, w).
     """
-    return _run(backbone, tap, inputs, to_the_end=False)[1]
+    return _run(backbone, stage, inputs, to_the_end=False)[1]
 
 
-def forward_with_tap(backbone: nn.Module, tap: Tap,
-                     inputs: Tensor) -> Tuple[Sequence[Tensor], Tensor]:
-    """Run a backbone to its end and take the map at the tap on the way.
+def forward_with_stage(backbone: nn.Module, stage: FeatureStage,
+                       inputs: Tensor) -> Tuple[Sequence[Tensor], Tensor]:
+    """Run a backbone to its end and take the map at a stage on the way.
 
     Args:
-        backbone (nn.Module): The backbone the tap was found in, or a copy.
-        tap (Tap): Where the map is taken.
+        backbone (nn.Module): The backbone the stage was found in, or a copy.
+        stage (FeatureStage): Where the map is taken.
         inputs (Tensor): Images with shape (N, 3, H, W).
 
     Returns:
         Tuple[Sequence[Tensor], Tensor]: The backbone's output and the feature
         map with shape (N, C, h, w).
     """
-    return _run(backbone, tap, inputs, to_the_end=True)
+    return _run(backbone, stage, inputs, to_the_end=True)
 
 
 @torch.no_grad()
@@ -115,7 +139,7 @@ def output_channels(backbone: nn.Module) -> int:
     return (outputs if isinstance(outputs, Tensor) else outputs[-1]).size(1)
 
 
-def _run(backbone: nn.Module, tap: Tap, inputs: Tensor,
+def _run(backbone: nn.Module, stage: FeatureStage, inputs: Tensor,
          to_the_end: bool) -> tuple:
     """The backbone's output, None unless ``to_the_end``, and the map."""
     reached = []
@@ -124,9 +148,9 @@ def _run(backbone: nn.Module, tap: Tap, inputs: Tensor,
     def take(module, args, output) -> None:
         reached.append(output)
         if not to_the_end:
-            raise _TapReached
+            raise _StageReached
 
-    handles = [backbone.get_submodule(tap.name).register_forward_hook(take)]
+    handles = [backbone.get_submodule(stage.name).register_forward_hook(take)]
     if _is_plain_transformer(backbone):
         handles.append(
             backbone.patch_embed.register_forward_hook(
@@ -134,7 +158,7 @@ def _run(backbone: nn.Module, tap: Tap, inputs: Tensor,
     outputs = None
     try:
         outputs = backbone(inputs)
-    except _TapReached:
+    except _StageReached:
         pass
     finally:
         for handle in handles:
@@ -176,7 +200,7 @@ def _as_map(output) -> Optional[Tensor]:
 
 
 @torch.no_grad()
-def _level_taps(backbone: nn.Module) -> dict:
+def _level_stages(backbone: nn.Module) -> dict:
     """Find the last module of each resolution by one forward pass.
 
     Only modules with weights of their own kind of work (convolutions or
@@ -216,7 +240,7 @@ def _level_taps(backbone: nn.Module) -> dict:
     by_height = {height: (name, channels) for height, name, channels in seen}
     final = min(by_height)
     return {
-        level: Tap(*by_height[final * 2**(NUM_LEVELS - level)], level)
+        level: FeatureStage(*by_height[final * 2**(NUM_LEVELS - level)], level)
         for level in range(1, NUM_LEVELS + 1)
         if final * 2**(NUM_LEVELS - level) in by_height
     }

@@ -9,7 +9,7 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn
 from ...utils.validation import check_unit_interval
 
 
-class MomentumTwin(nn.Module):
+class MomentumNetwork(nn.Module):
     r"""The momentum network k: a copy of online modules that follows them.
 
     .. math::
@@ -64,28 +64,6 @@ class MomentumTwin(nn.Module):
         for name, module in self.named_children():
             module.load_state_dict(getattr(online, name).state_dict())
 
-    def follow_on_load(self, online: nn.Module, prefix: str) -> None:
-        """Make the copy start from what ``online`` loads, if the checkpoint
-        has nothing for the copy itself (a checkpoint of a plain classifier
-        or a published one).
-
-        Args:
-            online (nn.Module): The module which has the copied ones as
-                attributes, and this one under ``prefix``.
-            prefix (str): Name of this module in ``online``, with the dot.
-        """
-        weights = {prefix + name for name, _ in self.named_parameters()}
-
-        def sync_if_absent(module: nn.Module, incompatible_keys) -> None:
-            missing = incompatible_keys.missing_keys
-            if weights.issubset(missing):
-                self.sync(module)
-                missing[:] = [
-                    key for key in missing if not key.startswith(prefix)
-                ]
-
-        online.register_load_state_dict_post_hook(sync_if_absent)
-
     def expect_updates(self) -> None:
         """Promise that somebody will call :meth:`update` during training."""
         self._scheduled = True
@@ -119,3 +97,25 @@ class MomentumTwin(nn.Module):
             for key, copy in module.named_parameters():
                 pairs[copy] = sources[key]
         return list(pairs), list(pairs.values())
+
+
+def sync_if_absent(algorithm: nn.Module, incompatible_keys) -> None:
+    """Start the momentum network from what the algorithm has loaded, if the
+    checkpoint had nothing for it, as a plain classifier's has not.
+
+    To be registered with ``register_load_state_dict_post_hook``. It is given
+    the module that loads, so that a copy of an algorithm keeps to itself.
+
+    Args:
+        algorithm (nn.Module): With the network as its ``momentum_net``.
+        incompatible_keys (NamedTuple): What was missing; the momentum
+            network's keys are taken off the list.
+    """
+    prefix, missing = 'momentum_net.', incompatible_keys.missing_keys
+    weights = {
+        prefix + name
+        for name, _ in algorithm.momentum_net.named_parameters()
+    }
+    if weights.issubset(missing):
+        algorithm.momentum_net.sync(algorithm)
+        missing[:] = [key for key in missing if not key.startswith(prefix)]

@@ -1,9 +1,13 @@
 from .blending import adjust_mask, blend
-from .method import MixingPolicy
-from .methods import CutMix, MixUp
-from .pairing import Pair, PairStream
+from .method import MaskMethod, MixingMethod
+from .methods import (CutMix, FMix, ManifoldMix, MixUp, RandomChoice,
+                      ResizeMix, SAMix, Vanilla)
+from .mixture import Mixture
+from .pairing import Pairing
+from .sources import Sources
 
 __all__ = [
-    'CutMix', 'MixUp', 'MixingPolicy', 'Pair', 'PairStream', 'adjust_mask',
-    'blend'
+    'CutMix', 'FMix', 'ManifoldMix', 'MaskMethod', 'MixUp', 'MixingMethod',
+    'Mixture', 'Pairing', 'RandomChoice', 'ResizeMix', 'SAMix', 'Sources',
+    'Vanilla', 'adjust_mask', 'blend'
 ]

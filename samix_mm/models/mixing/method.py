@@ -1,138 +1,187 @@
 from abc import abstractmethod
-from typing import Any, Dict, List, Optional, Tuple, Union
+from typing import Callable, Dict, FrozenSet, Iterable, List, Optional, Union
 
+import torch
 from mmengine.model import BaseModule
 from torch import Tensor
 
-from ...utils.lam import Lam
-from ...utils.pretrained import require_pretrained
-from ...utils.validation import check_flag
-from .pairing import Pair
+from ...utils.lam import Lam, lam_like
+from .blending import blend
+from .mixture import Mixture
+from .pairing import Pairing, PairingStream
+from .sources import Sources
+
+#: An algorithm's eta-balanced loss of mixed images, through the momentum
+#: network: ``objective(mixture, eta)`` is a scalar.
+Objective = Callable[[Mixture, float], Tensor]
 
 
-class MixingPolicy(BaseModule):
-    """How a pair of images becomes a mask.
+class MixingMethod(BaseModule):
+    r"""How images become one: the base class of all mixing methods.
 
-    A new policy is a subclass with a :meth:`forward`. Algorithms call
-    :meth:`project` once a batch and :meth:`masks` for each set of pairs; a
-    policy that can share work between these sets overrides both.
+    A method is one file with a subclass that says :meth:`mix`, registered in
+    :data:`~samix_mm.registry.MIXING_METHODS`; most are a
+    :class:`MaskMethod`. Everything that is a method's own, its law of
+    :math:`\lambda`, partners, labels and, for one that learns, its losses and
+    schedule, is in the method; algorithms treat all alike.
 
     Args:
-        frozen (bool): Whether the policy is used as it is, say pre-trained:
-            algorithms do not train it, which saves a pass of the momentum
-            network, and it stays in evaluation mode. Defaults to False.
+        alpha (float): Ratios are drawn from Beta(alpha, alpha). Defaults to
+            1.0.
+        lam_per_sample (bool): Whether to draw a ratio for each sample instead
+            of one for the batch. Defaults to False.
         init_cfg (dict or List[dict], optional): Initialization config.
             Defaults to None.
 
     Attributes:
-        needs_features (bool): Whether the policy works on momentum features.
-            One that does not gets the images in their place, and costs no
-            pass of the momentum network.
-        learnable (bool): Whether it has something to learn. Masks of one that
-            has not are taken as they are, and labels follow the share which
-            they show.
+        needs (FrozenSet[str]): What of :class:`Sources` it asks for besides
+            the images: 'features', 'saliency', 'labels' or 'scores'.
+            Algorithms compute nothing else.
+        levels (FrozenSet[int]): At which levels of the network it mixes, as
+            in :attr:`Mixture.level`.
+        learns (bool): Whether it has losses of its own, and therefore needs a
+            momentum network to train through.
     """
 
-    needs_features: bool = True
-    learnable: bool = True
+    needs: FrozenSet[str] = frozenset()
+    levels: FrozenSet[int] = frozenset({0})
+    learns: bool = False
 
     def __init__(
             self,
-            frozen: bool = False,
+            alpha: float = 1.0,
+            lam_per_sample: bool = False,
             init_cfg: Optional[Union[dict, List[dict]]] = None) -> None:
         super().__init__(init_cfg=init_cfg)
-        self.frozen = check_flag('frozen', frozen)
+        self.pairings = PairingStream(alpha, lam_per_sample)
 
-    @property
-    def trains(self) -> bool:
-        """Whether algorithms train the policy."""
-        return self.learnable and not self.frozen
+    def draw(self, num: int, device: torch.device) -> Pairing:
+        r"""Draw :math:`\lambda` and partners.
+
+        Args:
+            num (int): Number of images N, 2 or more.
+            device (torch.device): Where the partners are wanted.
+
+        Returns:
+            Pairing: Of N images.
+        """
+        return self.pairings.draw(num, device)
 
     @abstractmethod
-    def forward(self, feat_i: Tensor, feat_j: Tensor, lam: Lam,
-                size: Tuple[int, int]) -> Tensor:
+    def mix(self, sources: Sources, pairing: Pairing) -> Mixture:
+        """Mix the images that the online network learns from.
+
+        Args:
+            sources (Sources): The N images of a batch.
+            pairing (Pairing): Ratios, and partners of the first M.
+
+        Returns:
+            Mixture: M mixed images, without gradient.
+        """
+
+    def training_mixtures(self, sources: Sources) -> Iterable[Mixture]:
+        """Mix the images that the method itself learns from in this step.
+
+        Args:
+            sources (Sources): The N images of a batch.
+
+        Returns:
+            Iterable[Mixture]: With gradient; each is back-propagated before
+            the next one is asked for. Empty unless the method learns.
+        """
+        return ()
+
+    def loss(self, mixture: Mixture, objective: Objective
+             ) -> Dict[str, Tensor]:
+        """The method's own losses on one of its :meth:`training_mixtures`.
+
+        Args:
+            mixture (Mixture): One of them.
+            objective (Callable): ``objective(mixture, eta)`` is the
+                algorithm's eta-balanced loss of these images through the
+                momentum network.
+
+        Returns:
+            Dict[str, Tensor]: Weighted losses, and scalars for the log.
+        """
+        return {}
+
+    def set_in_channels(self, in_channels: int) -> None:
+        """Take note of the channels of the feature maps, which the algorithm
+        knows from its backbone.
+
+        Args:
+            in_channels (int): Channels C of ``sources.features()``.
+        """
+
+    def after_optimizer_step(self) -> None:
+        """Take note that the optimizer has made a step."""
+
+    def last_lams(self) -> List[Lam]:
+        """The ratios of the last step again, for messages."""
+        return self.pairings.last_lams(1)
+
+    def log_vars(self) -> Dict[str, Tensor]:
+        """Scalars for the log; none has "loss" in its name, which MMEngine
+        would add up."""
+        return {}
+
+
+class MaskMethod(MixingMethod):
+    """A method that says which pixel is whose; labels follow what is shown.
+
+    Subclasses say :meth:`masks`, or override :meth:`mix` to give other labels.
+    """
+
+    @abstractmethod
+    def masks(self, sources: Sources, pairing: Pairing) -> Tensor:
         """Make the mask of each pair.
 
         Args:
-            feat_i (Tensor): Momentum features of the first images, shape
-                (N, C, h, w); without ``needs_features`` the images.
-            feat_j (Tensor): Momentum features of their partners, same shape.
-            lam (float | Tensor): Share of the first image in [0, 1], one
-                number or shape (N, ).
-            size (Tuple[int, int]): Height and width of the images, (H, W).
+            sources (Sources): The N images of a batch.
+            pairing (Pairing): Ratios, and partners of the first M.
 
         Returns:
-            Tensor: The share of the first image at each pixel, shape
-            (N, 1, H, W), in [0, 1].
+            Tensor: The share of the first image at each pixel, in [0, 1],
+            (M, 1, H, W).
         """
 
-    def init_weights(self) -> None:
-        """Initialise or load the weights.
+    @torch.no_grad()
+    def mix(self, sources: Sources, pairing: Pairing) -> Mixture:
+        """Blend by the masks; see :meth:`MixingMethod.mix`."""
+        mask = self.masks(sources, pairing)  # (M, 1, H, W)
+        return masked_mixture(sources, pairing.index, mask,
+                              mask.mean(dim=(1, 2, 3)))
 
-        Raises:
-            ValueError: If a frozen policy has no checkpoint in ``init_cfg``,
-                or one that does not fit.
-        """
-        if self.frozen and self.learnable and not self.is_init:
-            require_pretrained(self, f'a frozen {type(self).__name__}',
-                               'mixer')
-        super().init_weights()
 
-    def project(self, feats: Tensor, partner_feats: Tensor) -> Any:
-        """Do the work that all masks of a batch share.
+def masked_mixture(sources: Sources, index: Tensor, mask: Tensor,
+                   lam: Lam) -> Mixture:
+    """Blend pairs by their masks.
 
-        Args:
-            feats (Tensor): Momentum features of the first images, shape
-                (N, C, h, w); without ``needs_features`` the images.
-            partner_feats (Tensor): Those that partners are taken from, same
-                shape.
+    Args:
+        sources (Sources): The N images of a batch.
+        index (Tensor): Partners of the first M, (M, ).
+        mask (Tensor): Share of the first image, (M, 1, H, W).
+        lam (float | Tensor): The first image's label weight, one number or
+            shape (M, ).
 
-        Returns:
-            Any: What :meth:`masks` makes masks of.
-        """
-        return feats, partner_feats
+    Returns:
+        Mixture: Of two sources each.
+    """
+    inputs = blend(sources.images, mask, index, sources.partners)
+    return Mixture(inputs, with_first(index), two_shares(lam, mask), mask)
 
-    def masks(self, projected: Any, pair: Pair,
-              size: Tuple[int, int]) -> Tensor:
-        """Make the masks of a set of pairs.
 
-        Args:
-            projected (Any): What :meth:`project` has made.
-            pair (Pair): Ratios, and partners of the first M images, M <= N.
-            size (Tuple[int, int]): Height and width of the images, (H, W).
+def with_first(index: Tensor) -> Tensor:
+    """Put the numbers of first images before their partners', (M, ) to
+    (M, 2)."""
+    first = torch.arange(len(index), device=index.device)
+    return torch.stack([first, index], dim=1)
 
-        Returns:
-            Tensor: The share of the first image at each pixel, shape
-            (M, 1, H, W), in [0, 1].
-        """
-        feats, partner_feats = projected
-        return self(feats[:len(pair.index)], partner_feats[pair.index],
-                    pair.lam, size)
 
-    def train(self, mode: bool = True) -> 'MixingPolicy':
-        """Set the mode; a frozen policy keeps that of evaluation.
-
-        Args:
-            mode (bool): Whether to train. Defaults to True.
-
-        Returns:
-            MixingPolicy: Itself.
-        """
-        return super().train(mode and not self.frozen)
-
-    def set_in_channels(self, in_channels: int) -> None:
-        """Tell the policy the channels of the features, which the algorithm
-        knows from the backbone. A policy without use for them ignores it.
-
-        Args:
-            in_channels (int): Channels C of the features.
-        """
-
-    def log_vars(self) -> Dict[str, Tensor]:
-        """Scalars that an algorithm logs at each interval.
-
-        Returns:
-            Dict[str, Tensor]: Detached scalars by name; none has "loss" in
-            its name, which MMEngine would add up.
-        """
-        return {}
+def two_shares(lam: Lam, reference: Tensor) -> Tensor:
+    """Label weights of pairs, (M, 2), at least float32, on the device of a
+    reference with M rows."""
+    dtype = torch.promote_types(reference.dtype, torch.float32)
+    lam = lam_like(lam, reference.new_empty((len(reference), ), dtype=dtype))
+    return torch.stack([lam, 1 - lam], dim=1)

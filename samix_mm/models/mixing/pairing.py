@@ -9,38 +9,36 @@ from ...utils.validation import check_flag, check_positive
 from .random_stream import RandomStream
 
 
-class Pair(NamedTuple):
+class Pairing(NamedTuple):
     r"""Who is mixed with whom, and how much of each.
 
     Attributes:
         lam (float | Tensor): Share of the first image, one number or shape
-            (N, ).
-        index (Tensor): The partner of each image, a permutation of shape
-            (N, ).
+            (M, ).
+        index (Tensor): The partner of each of the first M images, (M, ).
     """
     lam: Lam
     index: Tensor
 
 
-class PairStream(RandomStream):
-    r"""Stream of mixing ratios and partners that a checkpoint carries.
+class PairingStream(RandomStream):
+    r"""Stream of mixing ratios and partners.
 
     Args:
-        alpha (float): Parameter of Beta(alpha, alpha), above 0. Defaults to
-            2.0, as in the paper.
-        per_sample (bool): Whether to draw a ratio for each sample instead of
-            one for the batch. Defaults to False.
+        alpha (float): Parameter of Beta(alpha, alpha), above 0.
+        lam_per_sample (bool): Whether to draw a ratio for each sample instead
+            of one for the batch. Defaults to False.
 
     Raises:
-        ValueError: If ``alpha`` is not above 0 or ``per_sample`` no bool.
+        ValueError: If ``alpha`` is not above 0 or ``lam_per_sample`` no bool.
     """
 
-    def __init__(self, alpha: float = 2.0, per_sample: bool = False) -> None:
+    def __init__(self, alpha: float, lam_per_sample: bool = False) -> None:
         super().__init__()
         self.alpha = check_positive('alpha', alpha)
-        self.per_sample = check_flag('lam_per_sample', per_sample)
+        self.lam_per_sample = check_flag('lam_per_sample', lam_per_sample)
 
-    def draw(self, num_samples: int, device: torch.device) -> Pair:
+    def draw(self, num_samples: int, device: torch.device) -> Pairing:
         """Draw ratios and partners for a batch.
 
         Args:
@@ -48,37 +46,54 @@ class PairStream(RandomStream):
             device (torch.device): Where the partners are wanted.
 
         Returns:
-            Pair: The ratio or ratios, and the permutation of shape (N, ).
+            Pairing: The ratio or ratios, and a permutation of shape (N, ).
+
+        Raises:
+            ValueError: If there are fewer than two images.
         """
+        if num_samples < 2:
+            raise ValueError(
+                'mixing needs at least 2 images in a batch, got '
+                f'{num_samples}; raise train_dataloader.batch_size or set '
+                'train_dataloader.drop_last=True')
         rng = self.current()
         self.advance()
-        lam = sample_lam(self.alpha, num_samples if self.per_sample else None,
-                         rng)
-        if self.per_sample:
+        lam = sample_lam(self.alpha,
+                         num_samples if self.lam_per_sample else None, rng)
+        if self.lam_per_sample:
             lam = lam.to(device, non_blocking=True)
         index = torch.from_numpy(rng.permutation(num_samples))
-        return Pair(lam, index.to(device, non_blocking=True))
+        return Pairing(lam, index.to(device, non_blocking=True))
 
-    def lams_of_last_step(self) -> List[Lam]:
-        """List[float | Tensor]: The ratios of the last two draws again."""
-        size = 1 if self.per_sample else None
+    def last_lams(self, num_draws: int) -> List[Lam]:
+        """The ratios of the last draws again, for messages.
+
+        Args:
+            num_draws (int): How many draws.
+
+        Returns:
+            List[float | Tensor]: One ratio a draw, the first one where there
+            was one for each sample.
+        """
+        size = 1 if self.lam_per_sample else None
         return [
             sample_lam(self.alpha, size, self.generator_of(number))
-            for number in range(max(self.num_draws - 2, 0), self.num_draws)
+            for number in range(max(self.num_draws - num_draws, 0),
+                                self.num_draws)
         ]
 
     def extra_repr(self) -> str:
-        return f'alpha={self.alpha}, per_sample={self.per_sample}'
+        return f'alpha={self.alpha}, lam_per_sample={self.lam_per_sample}'
 
 
-def share_of(ratio: float, num_images: int) -> int:
-    """Count the images of a part of the batch.
+def part_of_batch(ratio: float, num_images: int) -> int:
+    """Count the images of a part of the batch, at least two.
 
     Args:
-        ratio (float): Share of the batch, in (0, 1].
+        ratio (float): The part, in (0, 1].
         num_images (int): Size of the batch.
 
     Returns:
-        int: Their number, rounded up; at least the two that can be mixed.
+        int: Their number, rounded up.
     """
     return max(2, math.ceil(ratio * num_images))

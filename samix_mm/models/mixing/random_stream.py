@@ -1,29 +1,40 @@
+from typing import Optional, Tuple
+
 import numpy as np
 import torch
 import torch.nn as nn
-from mmengine.dist import get_rank
+from mmengine.dist import broadcast, get_rank
+from mmengine.logging import MessageHub
 from torch import Tensor
 
 
 class RandomStream(nn.Module):
-    """Stream of random generators that a checkpoint carries.
+    """Stream of random generators that a resumed training continues.
 
-    Each is a function of (seed, rank, number of the draw, salt): ranks
-    differ, and a resumed run goes on with the numbers that it would have
-    drawn. The seed is torch's when the model is built, which is the runner's.
+    Each generator is a function of (seed, rank, number of the draw, salt):
+    ranks differ, and a resumed run draws what it would have drawn. The seed
+    is torch's on the first rank when the model is built, which is the
+    runner's. A checkpoint carries seed and number; they are taken over where
+    a training is *resumed*, and left alone where only weights are loaded, so
+    that trainings with other seeds from one checkpoint differ.
 
     Args:
-        *salt (int): Tells streams of one model apart.
+        *salt (int): Tells the streams of one model apart.
     """
 
     def __init__(self, *salt: int) -> None:
         super().__init__()
         self.salt = salt
-        self.seed = torch.initial_seed() % 2**63
+        # With diff_rank_seed each rank has another one.
+        seed = torch.tensor(torch.initial_seed() % 2**63)
+        broadcast(seed)
+        self.seed: int = seed.item()
         self.num_draws = 0
+        self._loaded: Optional[Tuple[int, int]] = None
 
     def current(self) -> np.random.Generator:
         """The generator of this draw, from its beginning."""
+        self._take_over()
         return self.generator_of(self.num_draws)
 
     def generator_of(self, num_draw: int) -> np.random.Generator:
@@ -39,8 +50,29 @@ class RandomStream(nn.Module):
         """Go on to the next draw."""
         self.num_draws += 1
 
+    def restart(self, seed: int) -> None:
+        """Begin a new stream.
+
+        Args:
+            seed (int): Its seed, 0 or more.
+        """
+        self.seed, self.num_draws, self._loaded = seed, 0, None
+
     def get_extra_state(self) -> Tensor:
-        return torch.tensor([self.seed, self.num_draws])
+        return torch.tensor(self._loaded or (self.seed, self.num_draws))
 
     def set_extra_state(self, state: Tensor) -> None:
-        self.seed, self.num_draws = state.tolist()
+        seed, num_draws = state.tolist()
+        self._loaded = seed, num_draws
+
+    def _take_over(self) -> None:
+        """Decide about what was loaded when the first number is wanted:
+        before, MMEngine does not say whether the run is resumed."""
+        if self._loaded is None:
+            return
+        loaded, self._loaded = self._loaded, None
+        # A training loop tells its iteration; without one, loading a state
+        # dict is resuming.
+        iteration = MessageHub.get_current_instance().get_info('iter')
+        if iteration != 0:
+            self.seed, self.num_draws = loaded

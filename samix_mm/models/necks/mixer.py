@@ -3,13 +3,12 @@ from typing import Dict, NamedTuple, Optional, Tuple, Union
 import torch
 import torch.nn as nn
 import torch.nn.functional as F
+from mmengine.model import BaseModule
 from mmengine.registry import MODELS
 from torch import Tensor
 
 from ...utils.lam import Lam, lam_like
 from ...utils.validation import check_count, check_flag, check_unit_interval
-from ..mixing.method import MixingPolicy
-from ..mixing.pairing import Pair
 from .mixing_attention import attend, mixing_attention
 
 UPSAMPLE_MODES = ('bilinear', 'nearest')
@@ -28,7 +27,7 @@ class Projection(NamedTuple):
 
 
 @MODELS.register_module()
-class Mixer(MixingPolicy):
+class Mixer(BaseModule):
     r"""The learnable Mixer :math:`\mathcal{M}_\phi` (Sec. 3.3, Eq. 9).
 
     Four steps make the mask of a pair out of its feature maps. The 1x1
@@ -64,8 +63,6 @@ class Mixer(MixingPolicy):
         nonlinear_content (bool): Whether the content is modelled by conv,
             BN, ReLU and conv; False makes it one linear projection (Table
             8). Defaults to True.
-        frozen (bool): Whether the Mixer is used as it is, with weights from
-            ``init_cfg=dict(type='Pretrained', ...)``. Defaults to False.
         init_cfg (dict, optional): Initialization config. Defaults to
             Kaiming's for convolutions: with N(0, 0.01) masks stay constant
             for many hundred steps.
@@ -93,11 +90,10 @@ class Mixer(MixingPolicy):
         upsample: str = 'bilinear',
         gamma_init: Optional[float] = None,
         nonlinear_content: bool = True,
-        frozen: bool = False,
         init_cfg: Optional[Union[dict, list]] = dict(
             type='Kaiming', layer='Conv2d')
     ) -> None:
-        super().__init__(frozen=frozen, init_cfg=init_cfg)
+        super().__init__(init_cfg=init_cfg)
         if upsample not in UPSAMPLE_MODES:
             raise ValueError(
                 f'upsample must be one of {UPSAMPLE_MODES}, got {upsample!r}')
@@ -111,7 +107,7 @@ class Mixer(MixingPolicy):
         self.nonlinear_content = check_flag('nonlinear_content',
                                             nonlinear_content)
         gamma = torch.tensor(
-            float(check_unit_interval('gamma_init', gamma_init)))
+            [float(check_unit_interval('gamma_init', gamma_init))])
         if learn_gamma:
             self.gamma = nn.Parameter(gamma)
         else:
@@ -155,10 +151,9 @@ class Mixer(MixingPolicy):
         else:
             layers = [nn.Conv2d(in_channels, 1, 1)]
         self.content = nn.Sequential(*layers, nn.Dropout(self.dropout))
-        if self.frozen:
-            self.requires_grad_(False).eval()
 
     def log_vars(self) -> Dict[str, Tensor]:
+        """Dict[str, Tensor]: ``gamma``, for the log."""
         return dict(gamma=self.gamma.detach().clone())
 
     def forward(self, feat_i: Tensor, feat_j: Tensor, lam: Lam,
@@ -177,8 +172,8 @@ class Mixer(MixingPolicy):
             (N, 1, H, W), strictly inside (0, 1), at least float32.
         """
         index = torch.arange(len(feat_i), device=feat_i.device)
-        return self.masks(
-            self.project(feat_i, feat_j), Pair(lam, index), size)
+        projected = self.project(feat_i, feat_j)
+        return self.masks(projected, lam, index, size)
 
     def project(self, feats: Tensor, partner_feats: Tensor) -> Projection:
         """Apply the first convolutions to each image of the batch.
@@ -201,17 +196,29 @@ class Mixer(MixingPolicy):
             F.conv2d(feats, first),
             F.conv2d(partner_feats, torch.cat(of_partner)))
 
-    def masks(self, projected: Projection, pair: Pair,
+    def masks(self, projected: Projection, lam: Lam, index: Tensor,
               size: Tuple[int, int]) -> Tensor:
+        """Make masks of projected features, in the four steps of Eq. 9.
+
+        Args:
+            projected (Projection): By :meth:`project`, of N images.
+            lam (float | Tensor): Share of the first image in [0, 1], one
+                number or shape (M, ).
+            index (Tensor): Partners of the first M images, (M, ).
+            size (Tuple[int, int]): Height and width of the images.
+
+        Returns:
+            Tensor: As :meth:`forward`, (M, 1, H, W).
+        """
         if self.training:
             self.project_gamma()
-        first = projected.first[:len(pair.index)]
         first, partner = self.encode_lam(
-            first, projected.partner[pair.index], pair.lam)  # (M, D, h, w)
+            projected.first[:len(index)], projected.partner[index],
+            lam)  # (M, D, h, w)
         hidden = partner.size(1)
         query, *key = self._query_and_key(first[:, :hidden] + partner)
-        content = self._model_content(first[:, hidden:])  # (M, 1, h, w)
         attention = mixing_attention(query, key[0] if key else query)
+        content = self._model_content(first[:, hidden:])  # (M, 1, h, w)
         logits = attend(attention, content)  # (M, 1, h, w)
         return self._upsample(_open_sigmoid(logits), size)  # (M, 1, H, W)
 

@@ -7,7 +7,8 @@ from mmengine.dist import get_world_size
 from mmpretrain.models.utils import batch_shuffle_ddp, batch_unshuffle_ddp
 from torch import Tensor, nn
 
-from ..mixing.pairing import Pair
+#: Of which views images are mixed, and with which they are matched.
+VIEWS = ('cross', 'same', 'query')
 
 
 class View(NamedTuple):
@@ -16,15 +17,34 @@ class View(NamedTuple):
 
     Attributes:
         inputs (Tensor): Images with shape (N, 3, H, W).
-        feats (Tensor): What the mixing policy works on, (N, C, h, w).
+        feats (Tensor, optional): Feature maps (N, C, h, w), where the mixing
+            method needs them and the momentum network gives them.
         pooled (Tensor, optional): The backbone's pooled output, (N, C_out),
-            where clusters are wanted.
-        keys (Tensor): Unit embeddings with shape (N, feat_dim).
+            where the objective needs it.
+        keys (Tensor, optional): Unit embeddings (N, feat_dim), where they are
+            somebody's positives.
     """
     inputs: Tensor
-    feats: Tensor
-    pooled: Optional[Tensor]
-    keys: Tensor
+    feats: Optional[Tensor] = None
+    pooled: Optional[Tensor] = None
+    keys: Optional[Tensor] = None
+
+
+class MatchedViews(NamedTuple):
+    """Where first images and partners come from, and what they are matched
+    with.
+
+    Attributes:
+        first (View): First images; its keys are their positives.
+        second (View): Images that partners are taken from, likewise.
+        negatives (Tensor): The queue, (feat_dim, K).
+        index (Tensor, optional): Numbers of the images in the data set,
+            (N, ), where the objective needs them.
+    """
+    first: View
+    second: View
+    negatives: Tensor
+    index: Optional[Tensor] = None
 
 
 def two_views(inputs: Union[Tensor, Sequence[Tensor]]) -> List[Tensor]:
@@ -43,7 +63,7 @@ def two_views(inputs: Union[Tensor, Sequence[Tensor]]) -> List[Tensor]:
     num_views = 1 if isinstance(inputs, Tensor) else len(inputs)
     if num_views != 2:
         raise ValueError(
-            f'SAMixMoCo needs two views of each image, got {num_views}; write '
+            f'MixMoCo needs two views of each image, got {num_views}; write '
             "dict(type='MultiView', num_views=2, transforms=[view_pipeline]) "
             'into the train_pipeline')
     shapes = [tuple(view.shape) for view in inputs]
@@ -54,28 +74,28 @@ def two_views(inputs: Union[Tensor, Sequence[Tensor]]) -> List[Tensor]:
     return list(inputs)
 
 
-def match_views(view_q: View, view_k: View,
-                cross_view: bool) -> Tuple[View, View]:
+def match_views(view_q: View, view_k: View, views: str) -> Tuple[View, View]:
     """Say where first images and partners come from, and which keys are the
     positives of their mixtures (Secs. 3.1 and A.1.3).
 
-    Cross-view, a mixed image has a first image of view q and a partner of
-    view k, and each is matched with the key of its *other* view. Same-view,
-    both are of view q and matched with keys of view q, which degenerates
-    (Fig. 3b) and is there for comparison only.
-
     Args:
-        view_q (View): View q with its own keys.
+        view_q (View): View q.
         view_k (View): View k with its own keys.
-        cross_view (bool): Whether to match with the other view.
+        views (str): 'cross' mixes first images of view q with partners of
+            view k, and matches each with the key of its *other* view. 'same'
+            mixes within view q and matches with the keys of view q, which
+            degenerates (Fig. 3b). 'query' mixes within view q and matches
+            with the keys of view k, as Un-Mix and i-Mix do.
 
     Returns:
         Tuple[View, View]: First images and partners, not yet permuted, with
         the keys that are their positives.
     """
-    if cross_view:
+    if views == 'cross':
         return (view_q._replace(keys=view_k.keys),
                 view_k._replace(keys=view_q.keys))
+    if views == 'query':
+        view_q = view_q._replace(keys=view_k.keys)
     return view_q, view_q
 
 
@@ -120,20 +140,25 @@ def embed(network: nn.Module, inputs: Tensor) -> Tensor:
     return F.normalize(network.neck(network.backbone(inputs))[0], dim=1)
 
 
-def similarities(queries: Tensor, first: View, second: View,
-                 pair: Pair) -> Tuple[Tensor, Tensor]:
+def similarities(queries: Tensor, views: MatchedViews,
+                 index: Tensor) -> Tuple[Tensor, Tensor]:
     """Similarities of mixed images with their two positives.
 
     Args:
-        queries (Tensor): Embeddings of the first M mixed images,
-            (M, feat_dim).
-        first (View): First images, with the keys that are their positives.
-        second (View): Where partners come from, with theirs.
-        pair (Pair): Partners with shape (M, ).
+        queries (Tensor): Embeddings of the mixed images, (M, feat_dim).
+        views (MatchedViews): With the keys that are the positives.
+        index (Tensor): Numbers of the two sources, (M, 2).
 
     Returns:
         Tuple[Tensor, Tensor]: With the positives of first images and of
         partners, (M, ) both.
+
+    Raises:
+        ValueError: If there are not two sources of each.
     """
-    return (similarity(queries, first.keys[:len(queries)]),
-            similarity(queries, second.keys[pair.index]))
+    if index.size(1) != 2:
+        raise ValueError('self-supervised mixing matches two sources of each '
+                         f'image, but the method mixes {index.size(1)}; '
+                         'choose a method that mixes pairs')
+    return (similarity(queries, views.first.keys[index[:, 0]]),
+            similarity(queries, views.second.keys[index[:, 1]]))

@@ -3,7 +3,7 @@ import torch
 from mmpretrain.registry import MODELS
 from torch import nn
 
-from samix_mm.models.encoders.feature_stage import find_tap, forward_to_tap
+from samix_mm.models.encoders.feature_stage import find_feature_stage, forward_to_stage
 from tests.helpers.tiny import BACKBONES, network_state, vit_arch
 
 DEIT = dict(
@@ -48,11 +48,11 @@ def calls(backbone, *names):
 def test_hierarchical_backbones_at_the_third_of_four_levels(
         name, tap_name, channels, stage, stride):
     backbone = backbone_of(name)
-    tap = find_tap(backbone)
+    tap = find_feature_stage(backbone)
     assert tap == (tap_name, channels, stage)
-    feat = forward_to_tap(backbone, tap, torch.randn(2, 3, 64, 64))
+    feat = forward_to_stage(backbone, tap, torch.randn(2, 3, 64, 64))
     assert feat.shape == (2, channels, 64 // stride, 64 // stride)
-    assert find_tap(backbone, 3) == tap
+    assert find_feature_stage(backbone, 3) == tap
     assert not backbone.get_submodule(tap.name)._forward_hooks
 
 
@@ -65,9 +65,9 @@ def test_hierarchical_backbones_at_the_third_of_four_levels(
 ])
 def test_plain_transformers_at_half_their_depth(cfg, half):
     backbone = built(cfg)
-    tap = find_tap(backbone)
+    tap = find_feature_stage(backbone)
     assert tap == (f'layers.{half - 1}', 8, half)
-    feat = forward_to_tap(backbone, tap, torch.randn(2, 3, 24, 32))
+    feat = forward_to_stage(backbone, tap, torch.randn(2, 3, 24, 32))
     assert feat.shape == (2, 8, 3, 4)  # height before width, no class token
 
 
@@ -79,19 +79,19 @@ def test_map_is_the_one_of_out_indices(name, level, size):
     other = backbone_of(name, out_indices=(level - 1, ))
     other.load_state_dict(backbone.state_dict())
     inputs = torch.randn(2, 3, *size)
-    feat = forward_to_tap(backbone, find_tap(backbone, level), inputs)
+    feat = forward_to_stage(backbone, find_feature_stage(backbone, level), inputs)
     assert torch.equal(feat, other(inputs)[0])
 
 
 def test_map_of_a_transformer_is_the_one_of_out_indices():
     for name in ('VisionTransformer', 'DeiT'):
         backbone = backbone_of(name)
-        tap = find_tap(backbone)
+        tap = find_feature_stage(backbone)
         other = backbone_of(
             name, out_indices=(tap.feature_stage - 1, ), out_type='featmap')
         other.load_state_dict(backbone.state_dict())
         inputs = torch.randn(2, 3, 24, 32)
-        feat = forward_to_tap(backbone, tap, inputs)
+        feat = forward_to_stage(backbone, tap, inputs)
         assert torch.equal(feat, other(inputs)[0])
 
 
@@ -103,10 +103,10 @@ def test_map_of_a_transformer_is_the_one_of_out_indices():
 ])
 def test_forward_stops_at_the_tap(name, last, rest):
     backbone = backbone_of(name)
-    tap = find_tap(backbone)
+    tap = find_feature_stage(backbone)
     counts = calls(backbone, last, rest)
     inputs = torch.randn(2, 3, *BACKBONES[name][2])
-    forward_to_tap(backbone, tap, inputs)
+    forward_to_stage(backbone, tap, inputs)
     assert counts == {last: 1, rest: 0}
     backbone(inputs)  # the hook of before is gone
     assert counts == {last: 2, rest: 1}
@@ -114,9 +114,9 @@ def test_forward_stops_at_the_tap(name, last, rest):
 
 def test_hooks_are_gone_after_an_error():
     backbone = backbone_of('ResNet')
-    tap = find_tap(backbone)
+    tap = find_feature_stage(backbone)
     with pytest.raises(RuntimeError):
-        forward_to_tap(backbone, tap, torch.randn(2, 5, 64, 64))
+        forward_to_stage(backbone, tap, torch.randn(2, 5, 64, 64))
     assert not backbone.layer3._forward_hooks
 
 
@@ -129,7 +129,7 @@ def test_hooks_are_gone_after_an_error():
 def test_unknown_stage(name, stages, stage):
     with pytest.raises(
             ValueError, match=f'must be one of {stages}, got {stage}'):
-        find_tap(backbone_of(name), stage)
+        find_feature_stage(backbone_of(name), stage)
 
 
 class Vectors(nn.Module):
@@ -144,7 +144,7 @@ class Vectors(nn.Module):
 
 def test_backbone_without_maps():
     with pytest.raises(ValueError, match='Vectors puts out no feature map'):
-        find_tap(Vectors())
+        find_feature_stage(Vectors())
 
 
 @pytest.mark.parametrize('name', ['ResNet', 'Swin', 'MobileNetV3'])
@@ -155,7 +155,7 @@ def test_probing_leaves_no_trace(name):
     modes = {key: part.training for key, part in backbone.named_modules()}
     state = network_state(backbone)
     random_state = torch.get_rng_state()
-    find_tap(backbone)
+    find_feature_stage(backbone)
     assert modes == {
         key: part.training
         for key, part in backbone.named_modules()

@@ -3,7 +3,7 @@ import pytest
 import torch
 from torch import nn
 
-from samix_mm.models.encoders.momentum_network import MomentumTwin
+from samix_mm.models.encoders.momentum_network import MomentumNetwork
 
 
 class Online(nn.Module):
@@ -14,7 +14,7 @@ class Online(nn.Module):
         self.backbone = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4))
         self.head = nn.Linear(4, 2)
         self.other = nn.Linear(2, 2)
-        self.twin = MomentumTwin(
+        self.twin = MomentumNetwork(
             backbone=self.backbone, neck=None, head=self.head)
         self.twin.follow_on_load(self, prefix='twin.')
 

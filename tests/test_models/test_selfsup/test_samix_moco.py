@@ -6,7 +6,7 @@ from mmengine.registry import MODELS
 
 from samix_mm.models.mixing.pairing import Pair
 from samix_mm.models.selfsup import samix_moco
-from samix_mm.models.selfsup.contrast import kept_weight
+from samix_mm.models.selfsup.contrast import ema_momentum
 from samix_mm.models.selfsup.views import View
 from tests.helpers.tiny_ssl import (FEAT_DIM, QUEUE_LEN, TEMPERATURE,
                                     build_moco, moco_cfg, views)
@@ -205,7 +205,7 @@ model = dict(backbone=dict(depth=18), neck=dict(in_channels=512))
 @pytest.mark.parametrize('momentum, kept', [(0.999, 0.999), (0.001, 0.999),
                                             (0.5, 0.5), (0., 0.), (1., 1.)])
 def test_momentum_is_the_weight_kept(momentum, kept):
-    assert kept_weight(momentum) == pytest.approx(kept)
+    assert ema_momentum(momentum) == pytest.approx(kept)
 
 
 @pytest.mark.parametrize('kwargs, message', [

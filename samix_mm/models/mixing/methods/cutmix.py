@@ -1,51 +1,44 @@
-from typing import Tuple
-
 import torch
-from mmengine.registry import MODELS
 from torch import Tensor
 
-from ....utils.lam import Lam
-from ..method import MixingPolicy
+from ....registry import MIXING_METHODS
+from ..method import MaskMethod
+from ..pairing import Pairing
 from ..random_stream import RandomStream
+from ..sources import Sources
 
 
-@MODELS.register_module()
-class CutMix(MixingPolicy):
-    r"""A box of the partner in the first image: `CutMix
-    <https://arxiv.org/abs/1905.04899>`_ as a mixing policy.
+@MIXING_METHODS.register_module()
+class CutMix(MaskMethod):
+    r"""A box of the partner in the first image.
 
-    The box has the sides :math:`\sqrt{1-\lambda}` of the image's and its
-    centre anywhere; what reaches over the border is cut off, so that the
-    share shown, by which the labels go, may be larger than
-    :math:`\lambda`. One ratio for the batch makes one box for the batch. The
-    centres come from a stream of their own, which a checkpoint carries.
+    `CutMix: Regularization Strategy to Train Strong Classifiers with
+    Localizable Features <https://arxiv.org/abs/1905.04899>`_. The box has the
+    sides :math:`\sqrt{1-\lambda}` of the image's and its centre anywhere;
+    what reaches over the border is cut off, so that the share shown, by which
+    the labels go, may be larger than :math:`\lambda`. One ratio for the batch
+    makes one box for the batch.
+
+    Args:
+        alpha (float): Ratios are drawn from Beta(alpha, alpha). Defaults to
+            1.0.
+        lam_per_sample (bool): Whether to draw a ratio for each sample instead
+            of one for the batch. Defaults to False.
     """
 
-    needs_features = False
-    learnable = False
-
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self,
+                 alpha: float = 1.0,
+                 lam_per_sample: bool = False) -> None:
+        super().__init__(alpha, lam_per_sample)
         self.centres = RandomStream(1)
 
-    def forward(self, feat_i: Tensor, feat_j: Tensor, lam: Lam,
-                size: Tuple[int, int]) -> Tensor:
-        """Make the mask of each pair.
-
-        Args:
-            feat_i (Tensor): The first images, shape (N, 3, H, W).
-            feat_j (Tensor): Their partners, same shape.
-            lam (float | Tensor): Share of the first image in [0, 1], one
-                number or shape (N, ).
-            size (Tuple[int, int]): Height and width of the images, (H, W).
-
-        Returns:
-            Tensor: 0 in the box and 1 around it, shape (N, 1, H, W).
-        """
-        options = dict(dtype=torch.float32, device=feat_i.device)
+    def masks(self, sources: Sources, pairing: Pairing) -> Tensor:
+        """See :meth:`MaskMethod.masks`; 0 in the box and 1 around it."""
+        images, lam = sources.images, pairing.lam
+        options = dict(dtype=torch.float32, device=images.device)
         if not isinstance(lam, Tensor):
             lam = torch.full((1, ), lam)
-        lam = lam.to(**options).view(-1, 1)  # (B, 1), B = 1 or N
+        lam = lam.to(**options).view(-1, 1)  # (B, 1), B = 1 or M
         centre = torch.from_numpy(self.centres.current().random(
             (len(lam), 2))).to(**options)  # (B, 2)
         # Pictures of masks, drawn in eval mode, do not use up the stream.
@@ -55,7 +48,7 @@ class CutMix(MixingPolicy):
         rows, columns = (
             ((torch.arange(length, **options) + 0.5) / length
              - centre[:, axis:axis + 1]).abs() < half
-            for axis, length in enumerate(size))  # (B, H), (B, W)
+            for axis, length in enumerate(images.shape[2:]))  # (B, H), (B, W)
         box = rows.unsqueeze(2) & columns.unsqueeze(1)  # (B, H, W)
         mask = (~box).to(torch.float32).unsqueeze(1)
-        return mask.expand(len(feat_i), -1, -1, -1)
+        return mask.expand(len(pairing.index), -1, -1, -1)

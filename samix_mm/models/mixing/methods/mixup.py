@@ -1,33 +1,33 @@
-from typing import Tuple
-
-from mmengine.registry import MODELS
 from torch import Tensor
 
-from ....utils.lam import Lam, lam_like
-from ..method import MixingPolicy
+from ....registry import MIXING_METHODS
+from ....utils.lam import lam_like
+from ..method import MaskMethod
+from ..pairing import Pairing
+from ..sources import Sources
 
 
-@MODELS.register_module()
-class MixUp(MixingPolicy):
-    r"""Constant masks: `mixup <https://arxiv.org/abs/1710.09412>`_ as a
-    mixing policy, the linear interpolation of two images."""
+@MIXING_METHODS.register_module()
+class MixUp(MaskMethod):
+    r"""Linear interpolation of two images.
 
-    needs_features = False
-    learnable = False
+    `mixup: Beyond Empirical Risk Minimization
+    <https://arxiv.org/abs/1710.09412>`_.
 
-    def forward(self, feat_i: Tensor, feat_j: Tensor, lam: Lam,
-                size: Tuple[int, int]) -> Tensor:
-        """Make the mask of each pair.
+    Args:
+        alpha (float): Ratios are drawn from Beta(alpha, alpha). Defaults to
+            1.0.
+        lam_per_sample (bool): Whether to draw a ratio for each sample instead
+            of one for the batch. Defaults to False.
+    """
 
-        Args:
-            feat_i (Tensor): The first images, shape (N, 3, H, W).
-            feat_j (Tensor): Their partners, same shape.
-            lam (float | Tensor): Share of the first image in [0, 1], one
-                number or shape (N, ).
-            size (Tuple[int, int]): Height and width of the images, (H, W).
+    def __init__(self,
+                 alpha: float = 1.0,
+                 lam_per_sample: bool = False) -> None:
+        super().__init__(alpha, lam_per_sample)
 
-        Returns:
-            Tensor: ``lam`` everywhere, shape (N, 1, H, W).
-        """
-        lam = lam_like(lam, feat_i).view(-1, 1, 1, 1)  # (N, 1, 1, 1)
-        return lam.expand(-1, 1, *size)
+    def masks(self, sources: Sources, pairing: Pairing) -> Tensor:
+        """See :meth:`MaskMethod.masks`."""
+        images = sources.images[:len(pairing.index)]
+        lam = lam_like(pairing.lam, images).view(-1, 1, 1, 1)  # (M, 1, 1, 1)
+        return lam.expand(-1, 1, *images.shape[2:])

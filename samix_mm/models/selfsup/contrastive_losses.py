@@ -8,7 +8,7 @@ from ...utils.validation import check_unit_interval
 from ..losses.eta_balanced_info_nce import eta_balanced_info_nce
 
 
-def kept_weight(momentum: float) -> float:
+def ema_momentum(momentum: float) -> float:
     """Read a momentum as the weight kept by the momentum network.
 
     Args:
