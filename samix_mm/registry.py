@@ -16,4 +16,5 @@ __all__ = sorted(
 
 for _name in __all__:
     _parent = getattr(mmpretrain_registry, _name)
-    globals()[_name] = Registry(_parent.name, parent=_parent, scope=SCOPE)
+    globals()[_name] = Registry(
+        _parent.name, parent=_parent, scope=SCOPE, locations=['samix_mm'])
