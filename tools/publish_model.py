@@ -5,7 +5,7 @@ writes ``x-<hash>.pth`` and prints its path.
 """
 import argparse
 
-from samix_mm.checkpoints.loading import publish_checkpoint
+from samix_mm.checkpoints.publishing import publish_checkpoint
 
 
 def parse_args() -> argparse.Namespace:

@@ -7,7 +7,6 @@ finds it is replaced when the package is imported.
 import logging
 import os.path as osp
 import re
-import zipfile
 from pathlib import Path
 from typing import List, Optional
 
@@ -15,29 +14,10 @@ import mmengine.runner._flexible_runner as flexible_runner
 import mmengine.runner.runner as mmengine_runner
 from mmengine.logging import print_log
 
+from .archive import damage_of
+
 #: What MMEngine's CheckpointHook names its files.
 _NUMBERED = re.compile(r'(?:epoch|iter)_(\d+)\.pth$')
-
-
-def damage_of(path: str) -> Optional[str]:
-    """Find out whether a checkpoint can be read to its end.
-
-    Args:
-        path (str): The file.
-
-    Returns:
-        str | None: What is wrong with it; None if it is whole.
-    """
-    if not osp.isfile(path):
-        return 'there is no such file'
-    if not zipfile.is_zipfile(path):
-        return 'it is cut off, or no checkpoint of PyTorch 1.6 or later'
-    try:
-        with zipfile.ZipFile(path) as archive:
-            broken = archive.testzip()
-    except (zipfile.BadZipFile, OSError, EOFError) as error:
-        return f'it cannot be read ({error})'
-    return f'its part {broken} is corrupted' if broken else None
 
 
 def find_whole_checkpoint(work_dir: str) -> Optional[str]:

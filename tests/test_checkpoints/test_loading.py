@@ -12,9 +12,9 @@ from mmengine.runner import load_checkpoint as mmengine_load_checkpoint
 from mmengine.runner.checkpoint import CheckpointLoader
 from mmpretrain import ImageClassificationInferencer, get_model
 
-from samix_mm.checkpoints.loading import (UnsafeCheckpointError, from_plain,
-                                          load_checkpoint, publish_checkpoint,
-                                          to_plain)
+from samix_mm.checkpoints.loading import UnsafeCheckpointError, load_checkpoint
+from samix_mm.checkpoints.plain import from_plain, to_plain
+from samix_mm.checkpoints.publishing import publish_checkpoint
 
 MODEL = dict(
     type='SAMixClassifier',

@@ -6,10 +6,11 @@ import os
 import pytest
 import torch
 
+from samix_mm.checkpoints.archive import damage_of
 from samix_mm.checkpoints.atomic_backend import AtomicLocalBackend
 from samix_mm.checkpoints.loading import (DamagedCheckpointError,
                                           load_checkpoint)
-from samix_mm.checkpoints.resuming import damage_of, find_whole_checkpoint
+from samix_mm.checkpoints.resuming import find_whole_checkpoint
 from tests.helpers.tiny import make_runner
 
 SAFE = dict(

@@ -2,7 +2,7 @@ from mmengine.hooks import Hook
 from mmengine.registry import HOOKS
 from mmengine.runner import Runner
 
-from ...checkpoints.loading import from_plain, to_plain
+from ...checkpoints.plain import from_plain, to_plain
 
 
 @HOOKS.register_module()
