@@ -23,7 +23,7 @@ from mmpretrain.structures import DataSample
 from torch import Tensor, nn
 
 import samix_mm  # noqa: F401
-from samix_mm.models.mixing.pairing import Pair
+from samix_mm.models.mixing.pairing import Pairing
 
 PATH = Path(__file__).parents[1] / 'data' / 'recorded_steps.json'
 NUM_STEPS, NUM_IMAGES, SIZE = 2, 6, (12, 12)
@@ -81,63 +81,68 @@ def moco(head: Optional[dict] = None, **kwargs) -> dict:
     }
 
 
+def samix(**kwargs) -> dict:
+    return dict(type='SAMix', **kwargs)
+
+
 CASES = {
     'classifier':
     classifier(),
     'classifier, eta and parts of the batch':
     classifier(
-        eta=0.1,
-        lam_per_sample=True,
-        mix_batch_ratio=0.5,
-        mixer_batch_ratio=0.5),
+        mixing=samix(eta=0.1, lam_per_sample=True, mixer_batch_ratio=0.5),
+        mix_batch_ratio=0.5),
     'classifier, extreme ratios':
-    classifier(lam_margin=0.3, lam_per_sample=True),
+    classifier(mixing=samix(lam_margin=0.3, lam_per_sample=True)),
     'classifier, weights and masks as they are':
     classifier(
-        lam_adjust=False,
-        alpha=0.5,
-        onehot_weight=0.5,
-        mix_weight=2.,
-        mixer_weight=0.7,
-        mask_loss_weight=0.3,
-        mask_loss=dict(type='MaskLoss', margin=0.02, variance_weight=1.5)),
+        mixing=samix(
+            lam_adjust=False,
+            alpha=0.5,
+            mixer_weight=0.7,
+            mask_loss_weight=0.3,
+            mask_loss=dict(type='MaskLoss', margin=0.02,
+                           variance_weight=1.5)),
+        clean_weight=0.5,
+        mix_weight=2.),
     'classifier, mixed loss alone':
-    classifier(onehot_weight=0.),
+    classifier(clean_weight=0.),
     'classifier, every other step':
-    classifier(mixer_interval=2),
+    classifier(mixing=samix(mixer_interval=2)),
     'classifier, other Mixer':
     classifier(
-        mixer=dict(
-            type='Mixer',
-            reduction=1,
-            dropout=0.,
-            share_qk=True,
-            learn_gamma=False,
-            upsample='nearest',
-            nonlinear_content=False)),
+        mixing=samix(
+            mixer=dict(
+                type='Mixer',
+                reduction=1,
+                dropout=0.,
+                share_qk=True,
+                learn_gamma=False,
+                upsample='nearest',
+                nonlinear_content=False))),
     'classifier, balanced head':
     classifier(head=dict(type='EtaBalancedClsHead', eta=0.3)),
     'classifier, transformer':
     classifier(backbone=VIT, neck=None),
     'classifier, MixUp':
-    classifier(mixer=dict(type='MixUp')),
+    classifier(mixing=dict(type='MixUp', alpha=2.), momentum_net=True),
     'classifier, CutMix':
-    classifier(mixer=dict(type='CutMix')),
+    classifier(mixing=dict(type='CutMix', alpha=2.), momentum_net=True),
     'MoCo':
     moco(),
     'MoCo, clusters':
-    moco(variant='cluster', num_clusters=NUM_CLASSES),
+    moco(objective=dict(type='ClusterObjective', num_clusters=NUM_CLASSES)),
     'MoCo, same view, parts of the batch':
     moco(
-        cross_view=False,
-        eta=0.1,
-        lam_per_sample=True,
-        mixer_batch_ratio=0.5),
+        mixing=samix(eta=0.1, lam_per_sample=True, mixer_batch_ratio=0.5),
+        views='same'),
     'MoCo, balanced head':
     moco(head=dict(type='EtaBalancedContrastiveHead', eta=0.3)),
     'MoCo, CutMix':
-    moco(mixer=dict(type='CutMix'), lam_per_sample=True),
+    moco(mixing=dict(type='CutMix', alpha=2., lam_per_sample=True)),
 }
+#: Cases whose method draws once a step; the recorded code drew twice.
+DRAW_ONCE = [name for name in CASES if name.endswith(('MixUp', 'CutMix'))]
 #: Beginnings of the names of parameters and buffers in the code, and the
 #: roles by which their values are chosen and recorded.
 ROLES = {
@@ -146,13 +151,13 @@ ROLES = {
     'head.': 'online.head.',
     'clean_head.': 'online.clean_head.',
     'momentum_net.': 'momentum.',
-    'mixer.': 'mixer.',
-    'cluster_head.': 'cluster_head.',
-    'clusters.': 'clusters.',
+    'mixing.mixer.': 'mixer.',
+    'objective.cluster_head.': 'cluster_head.',
+    'objective.clusters.': 'clusters.',
     'queue': 'queue',
 }
 #: Names of scalars in the log, where they are not those of the file.
-LOG_NAMES: Dict[str, str] = {}
+LOG_NAMES = dict(loss_clean='loss_onehot')
 
 
 class Draws:
@@ -166,22 +171,24 @@ class Draws:
     def __init__(self, model: nn.Module, given: Optional[List[dict]]) -> None:
         self.steps: List[dict] = []
         self.given = given
-        self._draw = model.pairs.draw
-        model.pairs.draw = self.draw_pair
-        centres = getattr(model.mixer, 'centres', None)
+        self.learns = model.mixing.learns
+        self._draw = model.mixing.pairings.draw
+        model.mixing.pairings.draw = self.draw_pair
+        centres = getattr(model.mixing, 'centres', None)
         if centres is not None:
             centres.current = partial(self.generator, centres.current)
 
     def begin_step(self) -> None:
         self.steps.append({})
 
-    def draw_pair(self, num: int, device: torch.device) -> Pair:
-        role = 'online' if 'mixer' in self.steps[-1] else 'mixer'
+    def draw_pair(self, num: int, device: torch.device) -> Pairing:
+        first = self.learns and 'mixer' not in self.steps[-1]
+        role = 'mixer' if first else 'online'
         pair = self._draw(num, device)
         if self.given is not None:
             lam, index = self.given[len(self.steps) - 1][role]
             lam = torch.tensor(lam) if isinstance(lam, list) else lam
-            pair = Pair(lam, torch.tensor(index))
+            pair = Pairing(lam, torch.tensor(index))
         lam = pair.lam.tolist() if torch.is_tensor(pair.lam) else pair.lam
         self.steps[-1][role] = [lam, pair.index.tolist()]
         return pair
@@ -267,8 +274,8 @@ def fill(model: nn.Module) -> None:
     """Give all parameters, and the queue, values that go by their roles."""
     for name, param in model.named_parameters():
         values = normal(role_of(name), param.shape)
-        if not param.ndim:
-            values = torch.tensor(0.4)  # gamma
+        if name.endswith('gamma'):
+            values = torch.full_like(values, 0.4)
         elif name.endswith('bias'):
             values *= 0.1
         elif param.ndim == 1:

@@ -4,7 +4,7 @@ from functools import lru_cache
 
 import pytest
 
-from tests.helpers.recorded_step import CASES, NUM_STEPS, PATH, run
+from tests.helpers.recorded_step import CASES, DRAW_ONCE, NUM_STEPS, PATH, run
 
 RECORDED = json.loads(PATH.read_text())['cases']
 #: Models compute in float64: what is left of an equal formula is rounding,
@@ -54,7 +54,7 @@ def test_momentum_network_and_buffers(name):
     assert_close(now(name)['state'], RECORDED[name]['state'])
 
 
-@pytest.mark.parametrize('name', CASES)
+@pytest.mark.parametrize('name', sorted(CASES.keys() - DRAW_ONCE))
 def test_ratios_and_partners(name):
     """A seed draws what it drew, so that runs can be repeated."""
     assert run(CASES[name])['draws'] == RECORDED[name]['draws']
