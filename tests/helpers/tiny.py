@@ -69,7 +69,8 @@ BACKBONES = dict(
 
 
 def model_cfg(name='ResNet_CIFAR', head=None, **kwargs):
-    """Config of a ``SAMixClassifier`` on one of :data:`BACKBONES`."""
+    """Config of a ``SAMixClassifier`` on one of :data:`BACKBONES`, or of
+    another ``type``."""
     backbone, channels, _, pooled = BACKBONES[name]
     head = dict(dict(type='LinearClsHead'), **(head or {}))
     cfg = dict(
@@ -129,6 +130,9 @@ def online_state(model):
 
 
 def momentum_params(model):
+    """The momentum network's parameters; nothing where there is none."""
+    if model.momentum_net is None:
+        return {}
     return {
         key: param.detach().clone()
         for key, param in model.momentum_net.named_parameters()
@@ -141,6 +145,12 @@ def assert_same(left, right, **tolerance):
         torch.testing.assert_close(
             left[key], right[key], **tolerance, msg=lambda m, k=key:
             f'{k}: {m}')
+
+
+def fix_pairings(model, *pairings):
+    """Let the method draw these, the Mixer's before the online one."""
+    pairings = list(pairings)
+    model.mixing.pairings.draw = lambda num, device: pairings.pop(0)
 
 
 class TinyImages(Dataset):
@@ -207,18 +217,18 @@ class Recorder(Hook):
     priority = 'LOWEST'
 
     def __init__(self):
-        self.online, self.momentum_net, self.pairs = [], [], []
+        self.online, self.momentum_net, self.pairings = [], [], []
 
     def before_train(self, runner):
         model = runner.model
         self.first = momentum_params(model)
-        draw = model.pairs.draw
+        draw = model.mixing.pairings.draw
 
         def recorded(*args):
-            self.pairs.append(draw(*args))
-            return self.pairs[-1]
+            self.pairings.append(draw(*args))
+            return self.pairings[-1]
 
-        model.pairs.draw = recorded
+        model.mixing.pairings.draw = recorded
 
     def after_train_iter(self, runner, *args, **kwargs):
         self.online.append(online_state(runner.model))

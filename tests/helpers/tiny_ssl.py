@@ -10,7 +10,8 @@ TEMPERATURE = 0.2
 
 
 def moco_cfg(**kwargs):
-    """Config of a ``SAMixMoCo`` on a narrow ResNet-18."""
+    """Config of a ``SAMixMoCo`` on a narrow ResNet-18, or of another
+    ``type``."""
     cfg = dict(
         type='SAMixMoCo',
         backbone=dict(
