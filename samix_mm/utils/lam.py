@@ -32,7 +32,7 @@ def sample_lam(alpha: float,
     """
     check_positive('alpha', alpha)
     if rng is None:
-        rng = np.random.default_rng(torch.randint(2**62, ()).item())
+        rng = np.random.default_rng(int(torch.randint(2**62, ())))
     lam = rng.beta(alpha, alpha, size=num_samples)
     if num_samples is None:
         return float(lam)

@@ -22,7 +22,7 @@ class Mixture(NamedTuple):
             None if they are the ``inputs`` themselves.
     """
     inputs: Tensor
-    index: Tensor
+    index: Tensor  # type: ignore[assignment]  # tuple.index is not needed
     shares: Tensor
     mask: Optional[Tensor] = None
     level: int = 0

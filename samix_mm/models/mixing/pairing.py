@@ -18,7 +18,7 @@ class Pairing(NamedTuple):
         index (Tensor): The partner of each of the first M images, (M, ).
     """
     lam: Lam
-    index: Tensor
+    index: Tensor  # type: ignore[assignment]  # tuple.index is not needed
 
 
 class PairingStream(RandomStream):
@@ -60,7 +60,7 @@ class PairingStream(RandomStream):
         self.advance()
         lam = sample_lam(self.alpha,
                          num_samples if self.lam_per_sample else None, rng)
-        if self.lam_per_sample:
+        if isinstance(lam, Tensor):
             lam = lam.to(device, non_blocking=True)
         index = torch.from_numpy(rng.permutation(num_samples))
         return Pairing(lam, index.to(device, non_blocking=True))

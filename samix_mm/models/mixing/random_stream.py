@@ -28,7 +28,7 @@ class RandomStream(nn.Module):
         # With diff_rank_seed each rank has another one.
         seed = torch.tensor(torch.initial_seed() % 2**63)
         broadcast(seed)
-        self.seed: int = seed.item()
+        self.seed = int(seed)
         self.num_draws = 0
         self._loaded: Optional[Tuple[int, int]] = None
 
