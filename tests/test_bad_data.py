@@ -409,7 +409,10 @@ class TestFewImages:
         fill(tmp_path)
         runner, steps = runner_of(
             tmp_path, VIEWS,
-            dict(MOCO, variant='cluster', num_clusters=9), loader=SSL)
+            dict(
+                MOCO,
+                objective=dict(type='ClusterObjective', num_clusters=9)),
+            loader=SSL)
         with pytest.raises(
                 ValueError, match='num_clusters must be at most the number '
                 'of images, 8, got 9'):

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from samix_mm.models.losses import (eta_balanced_cross_entropy,
                                     eta_balanced_info_nce, mask_loss)
-from samix_mm.models.mixing.pairing import PairStream
+from samix_mm.models.mixing.pairing import PairingStream
 from samix_mm.models.selfsup.key_queue import enqueue, random_queue
 from samix_mm.utils.lam import sample_lam
 from tests.helpers.drawn import (AUTOCAST, DTYPES, ETAS, SEEDS, autocast,
@@ -141,12 +141,13 @@ def test_mask_loss(drawn, margin, weight):
 # Ratios, partners and keys
 
 
-@given(st.floats(1e-6, 1e6), st.integers(1, 9), st.booleans(), SEEDS)
+@given(st.floats(1e-6, 1e6), st.integers(2, 9), st.booleans(), SEEDS)
 def test_ratios_and_partners(alpha, num, per_sample, seed):
     torch.manual_seed(seed)
     drawn = sample_lam(alpha, num)
     assert ((drawn >= 0) & (drawn <= 1)).all() and 0 <= sample_lam(alpha) <= 1
-    lam, index = PairStream(alpha, per_sample).draw(num, torch.device('cpu'))
+    lam, index = PairingStream(alpha, per_sample).draw(
+        num, torch.device('cpu'))
     assert ((column(lam, num) >= 0) & (column(lam, num) <= 1)).all()
     assert sorted(index.tolist()) == list(range(num))
 

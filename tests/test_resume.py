@@ -27,9 +27,11 @@ def run(work_dir, hooks=(), **kwargs):
     runner = make_runner(
         work_dir,
         model=model_cfg(
-            mixer=dict(type='Mixer', dropout=0.),
-            momentum=0.9,
-            lam_per_sample=kwargs.pop('lam_per_sample', False)),
+            mixing=dict(
+                type='SAMix',
+                mixer=dict(type='Mixer', dropout=0.),
+                lam_per_sample=kwargs.pop('lam_per_sample', False)),
+            momentum=0.9),
         max_epochs=4,
         dataloader=loader(shuffle=True),
         param_scheduler=dict(type='MultiStepLR', milestones=[1, 3]),
@@ -72,9 +74,9 @@ def test_same_weights_of_all_networks(runs):
 
 def test_same_ratios_and_partners(runs):
     (_, whole), (_, resumed) = runs
-    expected = whole.pairs[2 * 2 * ITERS:]  # two a step
-    assert len(resumed.pairs) == len(expected) == 12
-    for pair, other in zip(resumed.pairs, expected):
+    expected = whole.pairings[2 * 2 * ITERS:]  # two a step
+    assert len(resumed.pairings) == len(expected) == 12
+    for pair, other in zip(resumed.pairings, expected):
         assert torch.equal(
             torch.as_tensor(pair.lam), torch.as_tensor(other.lam))
         assert torch.equal(pair.index, other.index)

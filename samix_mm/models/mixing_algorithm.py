@@ -153,13 +153,14 @@ class MixingAlgorithm(GuardedStepMixin):
             self.momentum_net.require_updates()
 
     def update_momentum_net(self, momentum: float) -> None:
-        """Step 4: after the optimizer's step, the momentum network follows
-        (Eq. 12).
+        """Step 4: after the optimizer's step, the momentum network, where
+        there is one, follows (Eq. 12).
 
         Args:
             momentum (float): Weight kept by it, in [0, 1].
         """
-        self.momentum_net.update(self, momentum)
+        if self.momentum_net is not None:
+            self.momentum_net.update(self, momentum)
         self.mixing.after_optimizer_step()
 
 

@@ -7,6 +7,8 @@ from torch.utils.data import Dataset
 FEAT_DIM = 8
 QUEUE_LEN = 12
 TEMPERATURE = 0.2
+#: What a Mixer learns by in SAMix-C.
+CLUSTERS = dict(type='ClusterObjective', num_clusters=3)
 
 
 def moco_cfg(**kwargs):

@@ -11,13 +11,13 @@ from samix_mm.compat.cpu_processes import DistributedDataParallelAnywhere
 from samix_mm.engine.utils.data_checks import check_batches
 from tests.helpers.processes import gloo_processes
 from tests.helpers.tiny import batch, build, sgd
-from tests.helpers.tiny_ssl import build_moco, views
+from tests.helpers.tiny_ssl import CLUSTERS, build_moco, views
 
 NUM = 4  # images in each process
 ALGORITHMS = dict(
     classifier=lambda: build(momentum=0.9),
     infonce=lambda: build_moco(),
-    cluster=lambda: build_moco(variant='cluster', num_clusters=3))
+    cluster=lambda: build_moco(objective=CLUSTERS))
 
 
 def data_of(name, rank):
@@ -34,8 +34,9 @@ def train(rank, folder, name, steps):
     wrapped = DistributedDataParallelAnywhere(model, broadcast_buffers=False)
     optim_wrapper = sgd(model)
     drawn = []
-    draw = model.pairs.draw
-    model.pairs.draw = lambda *args: drawn.append(draw(*args)) or drawn[-1]
+    draw = model.mixing.pairings.draw
+    model.mixing.pairings.draw = lambda *args: (drawn.append(draw(*args))
+                                                or drawn[-1])
     data = data_of(name, rank)
     for _ in range(steps):
         wrapped.train_step(data, optim_wrapper)
@@ -47,8 +48,8 @@ def train(rank, folder, name, steps):
         and 'num_batches' not in key and '_extra_state' not in key
     }
     torch.save(
-        dict(shared=shared, lams=[pair.lam for pair in drawn],
-             partners=torch.stack([pair.index for pair in drawn])),
+        dict(shared=shared, lams=[pairing.lam for pairing in drawn],
+             partners=torch.stack([pairing.index for pairing in drawn])),
         f'{folder}/{rank}.pth')
 
 

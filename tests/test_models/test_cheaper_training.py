@@ -3,12 +3,21 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from mmpretrain.registry import MODELS
 
 from samix_mm.engine.hooks.ema_momentum_hook import _check_unused_parameters
+from samix_mm.models import Sources
 from tests.helpers.tiny import BACKBONES, batch, build, model_cfg, sgd
-from tests.helpers.tiny_ssl import build_moco, moco_cfg, views
+from tests.helpers.tiny_ssl import CLUSTERS, build_moco, moco_cfg, views
 
 ALGORITHMS = ['classifier', 'infonce', 'cluster']
+
+
+def samix(**kwargs):
+    return dict(type='SAMix', **kwargs)
+
+
+WITHOUT_DROPOUT = dict(type='Mixer', dropout=0.)
 
 
 def model_and_data(name, **kwargs):
@@ -17,7 +26,7 @@ def model_and_data(name, **kwargs):
         return build(**kwargs).train(), dict(
             inputs=inputs, data_samples=samples)
     if name == 'cluster':
-        kwargs.update(variant='cluster', num_clusters=3)
+        kwargs.update(objective=CLUSTERS)
     inputs, samples = views(4)
     model = build_moco(**kwargs).train()
     return model, dict(inputs=inputs, data_samples=samples)
@@ -39,16 +48,16 @@ def passes_of(network, step):
 
 def test_a_part_of_the_batch_is_mixed():
     """Its losses are those of a smaller batch; all images are seen clean."""
-    policy = dict(type='Mixer', dropout=0.)
+    mixing = samix(mixer=WITHOUT_DROPOUT)
     model, data = model_and_data(
-        'classifier', mix_batch_ratio=0.6, mixer=policy)
+        'classifier', mix_batch_ratio=0.6, mixing=mixing)
     seen = passes_of(model.backbone, lambda: model.loss(**data))
     assert seen['plain'] == [4, 3]  # clean and mixed
     seen = passes_of(model.momentum_net.backbone, lambda: model.loss(**data))
     assert seen['graph'] == [3]
 
     model.eval()
-    small, _ = model_and_data('classifier', mixer=policy)
+    small, _ = model_and_data('classifier', mixing=mixing)
     small.eval().load_state_dict(model.state_dict())
     losses = model.loss(**data)
     expected = small.loss(data['inputs'][:3], data['data_samples'][:3])
@@ -56,13 +65,13 @@ def test_a_part_of_the_batch_is_mixed():
         torch.testing.assert_close(losses[name], expected[name])
     whole = model.clean_head.loss(
         model.extract_feat(data['inputs']), data['data_samples'])
-    torch.testing.assert_close(losses['loss_onehot'], whole['loss'])
+    torch.testing.assert_close(losses['loss_clean'], whole['loss'])
 
 
 def mixer_state(model):
     return torch.cat([
         value.flatten().double().clone()
-        for value in model.mixer.state_dict().values()
+        for value in model.mixing.mixer.state_dict().values()
     ])
 
 
@@ -70,7 +79,8 @@ def mixer_state(model):
 @pytest.mark.parametrize('ratio, num', [(1., 4), (0.75, 3), (0.6, 3),
                                         (0.01, 2)])
 def test_the_mixer_learns_from_a_part_of_the_batch(name, ratio, num):
-    model, data = model_and_data(name, mixer_batch_ratio=ratio)
+    model, data = model_and_data(
+        name, mixing=samix(mixer_batch_ratio=ratio))
     whole = passes_of(model.backbone, lambda: model.loss(**data))['plain']
     assert whole == [4, 4]  # clean and mixed
     mixed = passes_of(model.momentum_net.backbone,
@@ -79,19 +89,19 @@ def test_the_mixer_learns_from_a_part_of_the_batch(name, ratio, num):
     for _ in range(4):  # two images may be their own partners
         model.loss(**data)['loss_mixer'].backward()
     assert any(param.grad.abs().max() > 0
-               for param in model.mixer.parameters())
+               for param in model.mixing.mixer.parameters())
 
 
 @pytest.mark.parametrize('name', ['classifier', 'infonce'])
 def test_a_part_is_the_loss_of_these_images(name):
     """As if the batch were no larger, where nothing else depends on it."""
     model, data = model_and_data(
-        name, mixer_batch_ratio=0.5, mixer=dict(type='Mixer', dropout=0.))
+        name, mixing=samix(mixer_batch_ratio=0.5, mixer=WITHOUT_DROPOUT))
     model.eval()
     loss = model.loss(**data)['loss_mixer']
-    small, _ = model_and_data(name, mixer=dict(type='Mixer', dropout=0.))
+    small, _ = model_and_data(name, mixing=samix(mixer=WITHOUT_DROPOUT))
     small.eval().load_state_dict(model.state_dict())
-    small.pairs.num_draws = 0
+    small.mixing.pairings.restart(small.mixing.pairings.seed)
     cut = slice(2)
     inputs = data['inputs']
     inputs = inputs[cut] if name == 'classifier' else [
@@ -104,19 +114,20 @@ def test_a_part_is_the_loss_of_these_images(name):
 
 
 @pytest.mark.parametrize('name', ALGORITHMS)
-def test_the_mixer_learns_in_every_third_step(name):
-    model, data = model_and_data(name, mixer_interval=3)
+def test_the_mixer_learns_every_third_step(name):
+    model, data = model_and_data(name, mixing=samix(mixer_interval=3))
     optim_wrapper = sgd(model, lr=1.)
     changed, logged = [], []
     for step in range(5):
         if step == 2:  # a resumed run goes on where it was
             state = model.state_dict()
-            model, _ = model_and_data(name, mixer_interval=3)
+            model, _ = model_and_data(name, mixing=samix(mixer_interval=3))
             model.load_state_dict(state)
             optim_wrapper = sgd(model, lr=1.)
-        weight = model.mixer.query.weight.detach().clone()
+        weight = model.mixing.mixer.query.weight.detach().clone()
         log_vars = model.train_step(data, optim_wrapper)
-        changed.append(not torch.equal(weight, model.mixer.query.weight))
+        model.update_momentum_net(0.9)
+        changed.append(not torch.equal(weight, model.mixing.mixer.query.weight))
         logged.append('loss_mixer' in log_vars)
     assert changed == logged == [True, False, False, True, False]
 
@@ -130,17 +141,18 @@ def checkpoint_of(model, folder):
 @pytest.mark.parametrize('name', ['classifier', 'infonce'])
 def test_a_frozen_mixer(name, tmp_path):
     trained, data = model_and_data(name)
-    trained.mixer.gamma.data.fill_(0.7)
+    trained.mixing.mixer.gamma.data.fill_(0.7)
     init_cfg = dict(
         type='Pretrained', checkpoint=checkpoint_of(trained, tmp_path),
-        prefix='mixer.')
+        prefix='mixing.mixer.')
     torch.manual_seed(5)
     model, _ = model_and_data(
-        name, mixer=dict(type='Mixer', frozen=True, init_cfg=init_cfg))
-    for key, value in trained.mixer.state_dict().items():
-        assert torch.equal(model.mixer.state_dict()[key], value), key
+        name, mixing=samix(
+            frozen=True, mixer=dict(type='Mixer', init_cfg=init_cfg)))
+    for key, value in trained.mixing.mixer.state_dict().items():
+        assert torch.equal(model.mixing.mixer.state_dict()[key], value), key
     before = mixer_state(model)
-    assert not model.mixer.training and model.training
+    assert not model.mixing.mixer.training and model.training
     seen = passes_of(model.momentum_net.backbone,
                      lambda: model.train_step(data, sgd(model, lr=1.)))
     assert seen['graph'] == []
@@ -156,24 +168,24 @@ def test_a_frozen_mixer(name, tmp_path):
 def test_masks_of_a_frozen_mixer_still_have_the_ratio_as_mean(tmp_path):
     init_cfg = dict(
         type='Pretrained', checkpoint=checkpoint_of(build(), tmp_path),
-        prefix='mixer.')
-    model = build(mixer=dict(type='Mixer', frozen=True, init_cfg=init_cfg))
+        prefix='mixing.mixer.')
+    model = build(mixing=samix(
+            frozen=True, mixer=dict(type='Mixer', init_cfg=init_cfg)))
     inputs, _, _ = batch(4)
-    _, pair = model.draw_pairs(inputs)
-    pair = pair._replace(lam=0.3)
-    projected = model.project(model.momentum_features(inputs))
-    masks, shown = model.online_masks(inputs, projected, pair)
-    assert shown.lam == 0.3
-    means = masks.mean(dim=(1, 2, 3))
+    pairing = model.mixing.draw(4, inputs.device)._replace(lam=0.3)
+    sources = Sources(inputs, features=model.features_of(inputs))
+    mixture = model.mixing.mix(sources, pairing)
+    torch.testing.assert_close(mixture.shares[:, 0], torch.full((4, ), 0.3))
+    means = mixture.mask.mean(dim=(1, 2, 3))
     torch.testing.assert_close(means, torch.full((4, ), 0.3))
-    assert masks.std() > 1e-4
+    assert mixture.mask.std() > 1e-4
 
 
 def test_a_frozen_mixer_needs_weights():
     with pytest.raises(ValueError, match='a frozen Mixer needs the weights'):
-        build(mixer=dict(type='Mixer', frozen=True))
+        build(mixing=samix(frozen=True))
     with pytest.raises(ValueError, match='is frozen'):
-        build_moco(variant='cluster', mixer=dict(type='Mixer', frozen=True))
+        build_moco(objective=CLUSTERS, mixing=samix(frozen=True))
 
 
 @pytest.mark.parametrize('name', ['classifier', 'infonce'])
@@ -198,7 +210,7 @@ def test_a_given_feature_extractor(name, tmp_path):
     feats = source.backbone.relu(source.backbone.bn1(feats))
     for stage in ('layer1', 'layer2', 'layer3'):
         feats = getattr(source.backbone, stage)(feats)
-    torch.testing.assert_close(model.momentum_features(inputs), feats)
+    torch.testing.assert_close(model.features_of(inputs), feats)
     before = {key: value.clone() for key, value in net.state_dict().items()}
     model.train_step(data, sgd(model, lr=1.))
     for key, value in net.state_dict().items():
@@ -211,13 +223,22 @@ def test_a_frozen_mixer_with_an_extractor_needs_no_momentum_pass(tmp_path):
         type='Pretrained', checkpoint=checkpoint_of(source, tmp_path))
     model, _ = model_and_data(
         'classifier',
-        mixer=dict(
-            type='Mixer', frozen=True,
-            init_cfg=dict(init_cfg, prefix='mixer.')),
+        mixing=samix(
+            frozen=True,
+            mixer=dict(
+                type='Mixer', init_cfg=dict(init_cfg,
+                                            prefix='mixing.mixer.'))),
         feature_net=dict(
             BACKBONES['ResNet_CIFAR'][0],
             init_cfg=dict(init_cfg, prefix='backbone.')))
-    seen = passes_of(model.momentum_net.backbone, lambda: model.loss(**data))
+    assert model.momentum_net is None
+    model.loss(**data)
+    kept, _ = model_and_data(
+        'classifier',
+        mixing=model.mixing,
+        feature_net=model.feature_net.backbone,
+        momentum_net=True)
+    seen = passes_of(kept.momentum_net.backbone, lambda: kept.loss(**data))
     assert seen == dict(graph=[], plain=[])
 
 
@@ -233,18 +254,17 @@ def test_an_extractor_needs_weights():
     (dict(mixer_interval=-2), 'mixer_interval must be 1 or more, got -2'),
 ])
 def test_refuses_wrong_numbers(kwargs, message):
-    from mmpretrain.registry import MODELS
-    for cfg in (model_cfg(**kwargs), moco_cfg(**kwargs)):
+    for make in (model_cfg, moco_cfg):
         with pytest.raises(ValueError, match=message):
-            MODELS.build(cfg)
+            MODELS.build(make(mixing=samix(**kwargs)))
 
 
 def test_processes_would_wait_for_a_mixer_that_is_not_trained():
-    model = build(mixer_interval=2)
+    model = build(mixing=samix(mixer_interval=2))
     wrapper = SimpleNamespace(module=model, find_unused_parameters=False)
     with pytest.raises(ValueError, match='find_unused_parameters = True'):
         _check_unused_parameters(wrapper)
     wrapper.find_unused_parameters = True
     _check_unused_parameters(wrapper)
-    model.mixer_interval, wrapper.find_unused_parameters = 1, False
+    model.mixing.mixer_interval, wrapper.find_unused_parameters = 1, False
     _check_unused_parameters(wrapper)

@@ -169,7 +169,7 @@ def _unwrap(runner: Runner) -> torch.nn.Module:
 
 
 def _check_unused_parameters(wrapper: MMDistributedDataParallel) -> None:
-    interval = wrapper.module.mixer_interval
+    interval = getattr(wrapper.module.mixing, 'mixer_interval', 1)
     if interval > 1 and not wrapper.find_unused_parameters:
         raise ValueError(
             f'mixer_interval={interval} leaves the Mixer without gradients in '

@@ -13,14 +13,16 @@ class EtaBalancedClsHead(LinearClsHead):
     r"""Linear head with the :math:`\eta`-balanced loss for mixed images.
 
     On clean images it is MMPretrain's ``LinearClsHead``, with the same
-    parameter names. As the online head of
-    :class:`~samix_mm.models.SAMixClassifier`, ``eta=1`` makes it train with
-    the paper's mixup cross-entropy (Eq. 3).
+    parameter names. As the head of a
+    :class:`~samix_mm.models.MixClassifier` it serves the online loss, which
+    is the mixup cross-entropy (Eq. 3) in the paper; the Mixer's weight of the
+    global term is ``eta`` of :class:`~samix_mm.models.SAMix`.
 
     Args:
         num_classes (int): Number of classes, 2 or more.
         in_channels (int): Channels of the input feature.
-        eta (float): Weight of the global term in [0, 1]. Defaults to 0.5.
+        eta (float): Weight of the global term in [0, 1]. Defaults to 1.0,
+            which gives the mixup cross-entropy.
         **kwargs: Other arguments of ``LinearClsHead``.
 
     Raises:
@@ -30,7 +32,7 @@ class EtaBalancedClsHead(LinearClsHead):
     def __init__(self,
                  num_classes: int,
                  in_channels: int,
-                 eta: float = 0.5,
+                 eta: float = 1.0,
                  **kwargs) -> None:
         super().__init__(num_classes, in_channels, **kwargs)
         self.mix_loss_module = EtaBalancedCrossEntropy(eta)

@@ -12,15 +12,17 @@ from ..losses.eta_balanced_info_nce import EtaBalancedInfoNCE
 class EtaBalancedContrastiveHead(ContrastiveHead):
     r"""Contrastive head with the :math:`\eta`-balanced loss for mixed images.
 
-    On clean images it is MMPretrain's ``ContrastiveHead``. As the head of
-    :class:`~samix_mm.models.SAMixMoCo`, ``eta=1`` makes the online network
-    train with the mixup InfoNCE, as under a stock head.
+    On clean images it is MMPretrain's ``ContrastiveHead``. As the head of a
+    :class:`~samix_mm.models.MixMoCo` it serves the online loss, which is the
+    mixup InfoNCE (Eq. 4) in the paper, as under a stock head; the Mixer's
+    weight of the global term is ``eta`` of :class:`~samix_mm.models.SAMix`.
 
     Args:
         loss (dict): Config of the loss on clean images. Defaults to
             ``dict(type='CrossEntropyLoss')``.
         temperature (float): Temperature, above 0. Defaults to 0.2, MoCo v2's.
-        eta (float): Weight of the global term in [0, 1]. Defaults to 0.5.
+        eta (float): Weight of the global term in [0, 1]. Defaults to 1.0,
+            which gives the mixup InfoNCE.
         init_cfg (dict or List[dict], optional): As in ``ContrastiveHead``.
 
     Raises:
@@ -31,7 +33,7 @@ class EtaBalancedContrastiveHead(ContrastiveHead):
     def __init__(self,
                  loss: dict = dict(type='mmpretrain.CrossEntropyLoss'),
                  temperature: float = 0.2,
-                 eta: float = 0.5,
+                 eta: float = 1.0,
                  init_cfg: Optional[Union[dict, List[dict]]] = None) -> None:
         super().__init__(loss, temperature=temperature, init_cfg=init_cfg)
         self.mix_loss_module = EtaBalancedInfoNCE(eta, temperature)

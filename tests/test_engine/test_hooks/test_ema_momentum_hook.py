@@ -169,7 +169,7 @@ def test_loss_that_is_not_finite(tmp_path, term, value):
             FloatingPointError, match=f"iteration 2: .*'{term}': "
             f'-?{value}') as info:
         runner.train()
-    others = {'loss_mixer', 'loss_mask', 'loss_mix', 'loss_onehot'} - {term}
+    others = {'loss_mixer', 'loss_mask', 'loss_mix', 'loss_clean'} - {term}
     assert not any(f"'{name}'" in str(info.value) for name in others)
     assert len(steps) == 3
 

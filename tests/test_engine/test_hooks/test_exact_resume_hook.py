@@ -10,7 +10,7 @@ from mmengine.runner import Runner
 from torch.utils.data import Dataset
 
 from tests.helpers.tiny import TinyImages, make_runner, model_cfg
-from tests.helpers.tiny_ssl import TwoViews, moco_cfg
+from tests.helpers.tiny_ssl import CLUSTERS, TwoViews, moco_cfg
 
 PREPROCESSOR = dict(mean=[120.] * 3, std=[60.] * 3)
 MODELS = dict(
@@ -18,7 +18,7 @@ MODELS = dict(
     infonce=lambda: moco_cfg(
         data_preprocessor=dict(PREPROCESSOR, type='SelfSupDataPreprocessor')),
     cluster=lambda: moco_cfg(
-        variant='cluster', num_clusters=3,
+        objective=CLUSTERS,
         data_preprocessor=dict(PREPROCESSOR, type='SelfSupDataPreprocessor')))
 NUM_IMAGES, ITERS = 12, 4  # an epoch
 

@@ -7,6 +7,11 @@ EMA = dict(type='EMAMomentumHook')
 ANNEAL = dict(type='MaskLossAnnealHook')
 
 
+def model_with(mask_loss_weight):
+    return model_cfg(
+        mixing=dict(type='SAMix', mask_loss_weight=mask_loss_weight))
+
+
 def weights(runner):
     log = runner.message_hub.get_scalar('train/mask_weight')
     return log.data[0].tolist()
@@ -16,16 +21,17 @@ def weights(runner):
 def test_linear_over_all_iterations(tmp_path, first, last):
     runner = make_runner(
         tmp_path,
-        model=model_cfg(mask_loss_weight=first),
+        model=model_with(first),
         hooks=[dict(EMA), dict(ANNEAL, end_weight=last)])
     used = []
-    mixer_losses = runner.model.mixer_losses
+    mixing = runner.model.mixing
+    loss = mixing.loss
 
     def recorded(*args):
-        used.append(runner.model.mask_loss_weight)
-        return mixer_losses(*args)
+        used.append(mixing.mask_loss_weight)
+        return loss(*args)
 
-    runner.model.mixer_losses = recorded
+    mixing.loss = recorded
     runner.train()
     expected = [first + (last - first) * t / 6 for t in range(6)]
     assert used == pytest.approx(expected, abs=1e-12)
@@ -37,16 +43,16 @@ def test_the_paper_ends_at_zero():
 
 
 def test_weight_scales_the_logged_loss(tmp_path):
-    runner = make_runner(tmp_path, model=model_cfg(mask_loss_weight=0.))
+    runner = make_runner(tmp_path, model=model_with(0.))
     runner.train()
     losses = runner.message_hub.get_scalar('train/loss_mask').data[0]
     assert (losses == 0).all()
 
 
 def test_model_gets_its_weight_back(tmp_path):
-    runner = make_runner(tmp_path, model=model_cfg(mask_loss_weight=0.3))
+    runner = make_runner(tmp_path, model=model_with(0.3))
     runner.train()
-    assert runner.model.mask_loss_weight == 0.3
+    assert runner.model.mixing.mask_loss_weight == 0.3
 
 
 def test_resumed_run_goes_on_at_the_same_weight(tmp_path):
@@ -70,3 +76,13 @@ def test_resumed_run_goes_on_at_the_same_weight(tmp_path):
 def test_refuses_end_weight(weight):
     with pytest.raises(ValueError, match='end_weight must be a number of 0'):
         MaskLossAnnealHook(end_weight=weight)
+
+
+@pytest.mark.parametrize('method', ['MixUp', 'Vanilla'])
+def test_refuses_a_method_without_a_mask_loss(tmp_path, method):
+    model = model_cfg(type='MixClassifier', mixing=dict(type=method))
+    runner = make_runner(
+        tmp_path, model=model,
+        hooks=[dict(ANNEAL), dict(type='PlainCheckpointHook')])
+    with pytest.raises(TypeError, match=f'a mask loss .* got {method}; rem'):
+        runner.train()

@@ -96,9 +96,9 @@ def test_masks_are_the_mixers(tmp_path):
     images = torch.stack(data['inputs']).float()
     inputs = (images - MEAN.view(3, 1, 1)) / STD.view(3, 1, 1)
     with torch.no_grad():
-        feats = model.momentum_features(inputs)
+        feats = model.features_of(inputs)
         partners = torch.tensor([1, 2, 0])
-        masks = model.mixer(feats, feats[partners], 0.3, (HEIGHT, WIDTH))
+        masks = model.mixing.mixer(feats, feats[partners], 0.3, (HEIGHT, WIDTH))
     rows = picture.reshape(3, 2, HEIGHT, 3, WIDTH, 3)[:, :, :, 1]
     expected = 255 * masks[:, 0, :, :, None].numpy()
     assert np.abs(rows[:, 0] - expected).max() <= 1
@@ -111,7 +111,7 @@ def test_drawing_changes_nothing(tmp_path):
     model = runner.model
     model.train()
     model.backbone.layer1.eval()
-    model.mixer.gamma.data.fill_(0.3)
+    model.mixing.mixer.gamma.data.fill_(0.3)
     state = network_state(model)
     modes = {key: part.training for key, part in model.named_modules()}
     random_state = torch.get_rng_state()

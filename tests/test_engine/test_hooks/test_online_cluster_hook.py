@@ -144,7 +144,7 @@ def test_refuses_a_model_without_clusters(tmp_path):
         model.clusters = None
         if clusters:
             del model.clusters
-        with pytest.raises(TypeError, match="write variant='cluster'"):
+        with pytest.raises(TypeError, match="type='ClusterObjective'"):
             runner_of(tmp_path, model=model).train()
 
 

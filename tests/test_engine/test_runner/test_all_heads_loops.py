@@ -65,7 +65,7 @@ def test_own_metric_comes_first(tmp_path):
 
 
 def test_without_clean_heads(tmp_path):
-    runner = runner_of(tmp_path, onehot_weight=0.)
+    runner = runner_of(tmp_path, clean_weight=0.)
     assert set(runner.val()) == {TOP1, f'momentum_mixed/{TOP1}'}
 
 

@@ -2,9 +2,9 @@ import pytest
 import torch
 from torch.nn.parallel import DistributedDataParallel
 
-from samix_mm.models.mixing.pairing import Pair
+from samix_mm.models import Pairing
 from tests.helpers.processes import gloo_processes
-from tests.helpers.tiny import batch, build, sgd
+from tests.helpers.tiny import batch, build, fix_pairings, sgd
 
 NUM = 3  # images in each process
 INDEX = torch.tensor([[1, 2, 0], [2, 0, 1]])
@@ -12,16 +12,16 @@ LAMS_K = torch.tensor([[0.3, 0.6, 0.45], [0.2, 0.8, 0.5]])
 LAMS_Q = torch.tensor([[0.35, 0.02, 0.7], [0.25, 0.9, 0.97]])
 
 
-def model_with_pairs(*pairs):
+def model_with_pairings(*pairings):
     """The same model in each process, without dropout or batch statistics,
-    that draws these pairs: the Mixer's first."""
+    that draws these pairings: the Mixer's first."""
     torch.manual_seed(0)
     model = build(
-        mixer=dict(type='Mixer', dropout=0., gamma_init=0.5),
-        lam_per_sample=True)
+        mixing=dict(
+            type='SAMix',
+            mixer=dict(type='Mixer', dropout=0., gamma_init=0.5)))
     model.eval()
-    pairs = list(pairs)
-    model.pairs.draw = lambda num_samples, device: pairs.pop(0)
+    fix_pairings(model, *pairings)
     return model
 
 
@@ -35,9 +35,9 @@ def gradients(model, wrapped, inputs, data_samples):
 
 
 def process(rank, folder, release):
-    model = model_with_pairs(
-        Pair(LAMS_K[rank], INDEX[rank]), Pair(LAMS_Q[rank],
-                                              INDEX[1 - rank]))
+    model = model_with_pairings(
+        Pairing(LAMS_K[rank], INDEX[rank]),
+        Pairing(LAMS_Q[rank], INDEX[1 - rank]))
     inputs, _, data_samples = batch(2 * NUM)
     own = slice(NUM * rank, NUM * (rank + 1))
     # gradients stay apart if a parameter gets none
@@ -55,8 +55,9 @@ def test_two_processes_equal_one_with_the_joined_batch(tmp_path, release):
     with gloo_processes(process, tmp_path, release):
         index_k = torch.cat([INDEX[0], NUM + INDEX[1]])
         index_q = torch.cat([INDEX[1], NUM + INDEX[0]])
-        model = model_with_pairs(
-            Pair(LAMS_K.flatten(), index_k), Pair(LAMS_Q.flatten(), index_q))
+        model = model_with_pairings(
+            Pairing(LAMS_K.flatten(), index_k),
+            Pairing(LAMS_Q.flatten(), index_q))
         inputs, _, data_samples = batch(2 * NUM)
         expected = gradients(model, model, inputs, data_samples)
     ranks = [torch.load(tmp_path / f'grads_{rank}.pth') for rank in range(2)]

@@ -58,7 +58,7 @@ def test_registered_in_root_registry():
     head = MODELS.build(
         dict(type='EtaBalancedClsHead', num_classes=5, in_channels=8))
     assert isinstance(head, LinearClsHead)
-    assert head.mix_loss_module.eta == 0.5
+    assert head.mix_loss_module.eta == 1.
 
 
 def test_refuses_eta_outside_unit_interval():

@@ -5,7 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from samix_mm.models import CutMix, Mixer, MixUp
+from samix_mm.models import CutMix, FMix, Mixer, MixUp, Pairing, Sources
 from samix_mm.models.mixing.blending import adjust_mask, blend
 from samix_mm.models.necks.mixing_attention import mixing_attention
 from tests.helpers.drawn import (AUTOCAST, DTYPES, SCALES, SEEDS, SIDES, UNIT,
@@ -83,19 +83,31 @@ def test_exchanged_images_with_one_minus_the_mask_blend_the_same(data, num):
         blend(second, 1 - mask, index, first), rtol=1e-5, atol=5e-3)
 
 
-@pytest.mark.parametrize('policy', [MixUp(), CutMix()])
+@pytest.mark.parametrize('method', [MixUp(), CutMix(), FMix()])
 @given(st.data(), st.integers(1, 4), SIDES, SIDES)
-def test_masks_of_the_policies(policy, data, num, height, width):
+def test_masks_of_the_methods(method, data, num, height, width):
     lam = data.draw(lams(num))
-    images = torch.zeros(num, 3, height, width)
-    mask = policy(images, images, lam, (height, width))
+    images = data.draw(noise(num, 3, height, width))
+    pairing = Pairing(lam, torch.arange(num).flip(0))
+    mixture = method.mix(Sources(images), pairing)
+    mask = mixture.mask
     assert mask.shape == (num, 1, height, width)
+    torch.testing.assert_close(mixture.inputs,
+                               blend(images, mask, pairing.index))
+    # labels follow what is shown
+    shown = mask.mean(dim=(1, 2, 3))
+    torch.testing.assert_close(mixture.shares,
+                               torch.stack([shown, 1 - shown], dim=1))
     ratios = column(lam, num).view(-1, 1, 1, 1)
-    if isinstance(policy, MixUp):
+    if isinstance(method, MixUp):
         assert torch.equal(mask, ratios.expand_as(mask))
         return
     assert ((mask == 0) | (mask == 1)).all()
     assert mask[ratios[:, 0, 0, 0] == 1].all()
+    if isinstance(method, FMix):  # the ratio, up to a pixel
+        gap = (shown - ratios.flatten()).abs() * height * width
+        assert (gap <= 1 + 1e-3).all()
+        return
     for box in mask[:, 0] == 0:  # a rectangle
         rows, columns = box.any(dim=1), box.any(dim=0)
         assert torch.equal(box, rows[:, None] & columns)

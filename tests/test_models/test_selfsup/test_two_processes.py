@@ -1,25 +1,26 @@
 import torch
 from torch.nn.parallel import DistributedDataParallel
 
-from samix_mm.models.mixing.pairing import Pair
+from samix_mm.models import Pairing
 from tests.helpers.processes import gloo_processes
-from tests.helpers.tiny import sgd
-from tests.helpers.tiny_ssl import build_moco, views
+from tests.helpers.tiny import fix_pairings, sgd
+from tests.helpers.tiny_ssl import CLUSTERS, build_moco, views
 
 NUM = 4  # images in each process
 INDEX = torch.tensor([[1, 2, 3, 0], [2, 0, 3, 1]])
 LAMS = torch.tensor([[0.3, 0.6, 0.45, 0.2], [0.2, 0.8, 0.5, 0.7]])
 
 
-def model_with_pairs(*pairs):
+def model_with_pairings(*pairings):
     """The same model in each process, without dropout or batch statistics,
-    that draws these pairs: the Mixer's first."""
+    that draws these pairings: the Mixer's first."""
     model = build_moco(
-        mixer=dict(type='Mixer', dropout=0., gamma_init=0.5),
-        lam_per_sample=True, variant='cluster', num_clusters=3)
+        mixing=dict(
+            type='SAMix',
+            mixer=dict(type='Mixer', dropout=0., gamma_init=0.5)),
+        objective=CLUSTERS)
     model.eval()
-    pairs = list(pairs)
-    model.pairs.draw = lambda num_samples, device: pairs.pop(0)
+    fix_pairings(model, *pairings)
     return model
 
 
@@ -37,13 +38,14 @@ def step(model, wrapped, inputs, data_samples):
         state={
             name: buffer
             for name, buffer in model.named_buffers()
-            if name.startswith(('queue', 'clusters'))
+            if name.startswith(('queue', 'objective.clusters'))
         })
 
 
 def process(rank, folder):
-    model = model_with_pairs(
-        Pair(LAMS[rank], INDEX[rank]), Pair(LAMS[1 - rank], INDEX[1 - rank]))
+    model = model_with_pairings(
+        Pairing(LAMS[rank], INDEX[rank]),
+        Pairing(LAMS[1 - rank], INDEX[1 - rank]))
     inputs, data_samples = views(2 * NUM)
     own = slice(NUM * rank, NUM * (rank + 1))
     # gradients stay apart if a parameter gets none
@@ -58,9 +60,9 @@ def test_two_processes_equal_one_with_the_joined_batch(tmp_path):
     """Partners stay within each process. Keys are shuffled between the
     processes, which changes nothing where BN has fixed statistics."""
     with gloo_processes(process, tmp_path):
-        model = model_with_pairs(
-            Pair(LAMS.flatten(), torch.cat([INDEX[0], NUM + INDEX[1]])),
-            Pair(
+        model = model_with_pairings(
+            Pairing(LAMS.flatten(), torch.cat([INDEX[0], NUM + INDEX[1]])),
+            Pairing(
                 LAMS.flip(0).flatten(),
                 torch.cat([INDEX[1], NUM + INDEX[0]])))
         expected = step(model, model, *views(2 * NUM))

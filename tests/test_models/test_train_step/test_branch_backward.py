@@ -7,7 +7,7 @@ from mmengine.optim import OptimWrapper
 
 from samix_mm.models.train_step.branch_backward import BranchBackward
 from tests.helpers.tiny import batch, build, sgd
-from tests.helpers.tiny_ssl import build_moco, views
+from tests.helpers.tiny_ssl import CLUSTERS, build_moco, views
 
 
 def classifier(**kwargs):
@@ -23,11 +23,11 @@ def moco(**kwargs):
 
 MODELS = dict(
     classifier=classifier,
-    without_clean=lambda: classifier(onehot_weight=0),
-    mixup=lambda: classifier(mixer=dict(type='MixUp')),
+    without_clean=lambda: classifier(clean_weight=0),
+    mixup=lambda: classifier(mixing=dict(type='MixUp')),
     infonce=moco,
-    cluster=lambda: moco(variant='cluster', num_clusters=3),
-    cutmix=lambda: moco(mixer=dict(type='CutMix')))
+    cluster=lambda: moco(objective=CLUSTERS),
+    cutmix=lambda: moco(mixing=dict(type='CutMix')))
 
 
 # PyTorch scales losses, and computes in float16, on CPUs from 2.3 on.
@@ -128,7 +128,7 @@ def test_a_training_step_releases_by_itself():
     plain = losses_of(inputs, samples)
     plain['loss_mask'].backward(retain_graph=True)
     assert model.backbone.conv1.weight.grad is None
-    plain['loss_onehot'].backward()
+    plain['loss_clean'].backward()
     assert model.backbone.conv1.weight.grad is not None
 
 
@@ -170,9 +170,9 @@ def test_overflow_of_a_branch_reaches_the_scaler():
     model, inputs, samples = classifier()
     wrapper = ScalingWrapper(
         torch.optim.SGD(model.parameters(), 0.1), 2.**127)
-    model.mixer_weight = model.onehot_weight = 1e30
+    model.mixing.mixer_weight = model.clean_weight = 1e30
     grads, _ = gradients(model, inputs, samples, wrapper, factor=2.**127)
-    for name in ('mixer.query.weight', 'clean_head.fc.weight'):
+    for name in ('mixing.mixer.query.weight', 'clean_head.fc.weight'):
         assert not grads[name].isfinite().all(), name
 
 
@@ -245,4 +245,4 @@ def test_unequal_weights_do_not_go_unnoticed():
     model.release_branches_for(sgd(model))
     losses = model.loss(inputs, samples)
     (losses['loss_mixer'] + 2 * losses['loss_mask']).backward()
-    assert model.mixer.query.weight.grad.isnan().all()
+    assert model.mixing.mixer.query.weight.grad.isnan().all()

@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from tests.helpers.tiny import batch, build, sgd
-from tests.helpers.tiny_ssl import build_moco, views
+from tests.helpers.tiny_ssl import CLUSTERS, build_moco, views
 
-VARIANTS = dict(infonce={}, cluster=dict(variant='cluster', num_clusters=3))
+VARIANTS = dict(infonce={}, cluster=dict(objective=CLUSTERS))
 
 
 @pytest.mark.parametrize('kwargs', VARIANTS.values(), ids=VARIANTS)
@@ -18,7 +18,8 @@ def test_keys_join_the_queue_after_the_backward_pass(kwargs):
     inputs, samples = views()
     seen = {}
 
-    def watch(negatives):
+    def watch(views):
+        negatives = views.negatives
         seen.update(
             shared=negatives.data_ptr() == model.queue.data_ptr(),
             before=negatives.clone())
@@ -48,11 +49,11 @@ def test_a_step_that_fails_leaves_the_queue_alone():
     model = build_moco().train()
     inputs, samples = views()
     before = model.queue.clone()
-    model.mixer.log_vars = lambda: 1 / 0
+    model.mixing.log_vars = lambda: 1 / 0
     with pytest.raises(ZeroDivisionError):
         model.train_step(dict(inputs=inputs, data_samples=samples), sgd(model))
     assert torch.equal(model.queue, before)
-    del model.mixer.log_vars
+    del model.mixing.log_vars
     model.loss(inputs, samples)  # outside a training step again: at once
     assert not torch.equal(model.queue, before)
 

@@ -8,7 +8,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from tests.helpers.tiny import batch, build, sgd
-from tests.helpers.tiny_ssl import build_moco, views
+from tests.helpers.tiny_ssl import CLUSTERS, build_moco, views
 
 WAITING = ('_local_scalar_dense', 'nonzero', 'masked_select', '_unique2',
            'equal')
@@ -32,16 +32,18 @@ def waits(names):
 
 @pytest.mark.parametrize('build_model, data, kwargs', [
     (build, batch, {}),
-    (build, batch, dict(lam_per_sample=True)),
+    (build, batch, dict(mixing=dict(type='SAMix', lam_per_sample=True))),
     (build, batch, dict(head=dict(type='EtaBalancedClsHead'))),
-    (build, batch, dict(mixer=dict(type='CutMix'))),
+    (build, batch, dict(mixing=dict(type='CutMix'))),
+    (build, batch, dict(mixing=dict(type='FMix', lam_per_sample=True))),
+    (build, batch, dict(mixing=dict(type='ManifoldMix'))),
     (build_moco, views, {}),
-    (build_moco, views, dict(variant='cluster', num_clusters=3)),
+    (build_moco, views, dict(objective=CLUSTERS)),
 ])
 def test_a_training_step(build_model, data, kwargs):
     model = build_model(**kwargs).train()
     inputs, *_, samples = data()
-    if kwargs.get('variant') == 'cluster':
+    if getattr(model, 'clusters', None) is not None:
         # The numbers of images are read on the CPU, where they come from.
         model.clusters.known = lambda index: index
     optim_wrapper = sgd(model)

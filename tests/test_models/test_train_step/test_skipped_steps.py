@@ -6,14 +6,13 @@ import torch
 from mmengine.optim import OptimWrapper
 
 from tests.helpers.tiny import batch, build, make_runner, sgd
-from tests.helpers.tiny_ssl import build_moco, views
+from tests.helpers.tiny_ssl import CLUSTERS, build_moco, views
 
 ALGORITHMS = dict(
     classifier=lambda: (build().train(), *batch(4)[::2]),
     infonce=lambda: (build_moco().train(), *views()),
-    cluster=lambda: (build_moco(variant='cluster', num_clusters=3).train(),
-                     *views()))
-COUNTERS = ('pairs._extra_state', 'queue', 'queue_ptr')
+    cluster=lambda: (build_moco(objective=CLUSTERS).train(), *views()))
+COUNTERS = ('mixing.pairings._extra_state', 'queue', 'queue_ptr')
 
 
 def damaged(inputs, value):
@@ -41,7 +40,7 @@ def test_a_bad_image(name, value):
     optim_wrapper = sgd(model)
     model.train_step(dict(inputs=inputs, data_samples=samples), optim_wrapper)
     # A first step may take gamma below 0, and each step begins with this.
-    model.mixer.project_gamma()
+    model.mixing.mixer.project_gamma()
     before, momenta = state(model), copy.deepcopy(optim_wrapper.state_dict())
     log_vars = model.train_step(
         dict(inputs=damaged(inputs, value), data_samples=samples),
@@ -50,7 +49,7 @@ def test_a_bad_image(name, value):
     assert model.skipped_steps == 1
     after = state(model)
     kept = {key for key in changed(before, after)
-            if not key.startswith('clusters')}
+            if not key.startswith('objective.clusters')}
     assert kept <= set(COUNTERS)
     assert all(value.isfinite().all() for value in after.values()
                if torch.is_tensor(value))
@@ -73,7 +72,7 @@ def test_a_bad_term(term):
     }
     before = state(model)
     model.train_step(dict(inputs=inputs, data_samples=samples), sgd(model))
-    assert changed(before, state(model)) == {'pairs._extra_state'}
+    assert changed(before, state(model)) == {'mixing.pairings._extra_state'}
 
 
 def test_gradients_accumulated_before_are_dropped():
@@ -127,7 +126,7 @@ def test_too_many_in_a_row_stop_the_training(tmp_path):
             match=r"iteration 4: .*'loss_mixer': nan.* with lam = 0\.\d+ and "
             r'0\.\d+ .*after 2 skipped steps in a row; lower') as info:
         runner.train()
-    lam_k, lam_q = runner.model.pairs.lams_of_last_step()
+    lam_k, lam_q = runner.model.mixing.last_lams()
     assert f'lam = {lam_k} and {lam_q} ' in str(info.value)
 
 
