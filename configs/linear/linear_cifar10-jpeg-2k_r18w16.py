@@ -6,7 +6,7 @@
 _base_ = [
     '../_base_/models/resnet18_w16_cifar.py',
     '../_base_/datasets/cifar10_jpeg.py',
-    'mmpretrain::_base_/schedules/imagenet_sgd_steplr_100e.py',
+    '../_base_/schedules/linear_100e.py',
     '../_base_/default_runtime.py',
 ]
 
@@ -21,10 +21,6 @@ val_dataloader = dict(
     num_workers=1, dataset=dict(type='FewShotFolder', samples_per_class=200))
 test_dataloader = val_dataloader
 
-optim_wrapper = dict(optimizer=dict(weight_decay=0.))
-param_scheduler = [
-    dict(type='MultiStepLR', by_epoch=True, milestones=[30, 60], gamma=0.1)
-]
 train_cfg = dict(val_interval=5)
 default_hooks = dict(
     logger=dict(interval=20), checkpoint=dict(interval=100, max_keep_ckpts=1))

@@ -4,20 +4,12 @@
 #       --cfg-options model.backbone.init_cfg.checkpoint=PRETRAINED.pth
 # Cost: 100 epochs of 1.28 million images at 224 pixels, without a
 # backward pass of the backbone.
-# The learning rate falls at epochs 30 and 60 as in Sec. 4.2; Sec. A.1.3 says
-# 60 and 80: param_scheduler.0.milestones='[60,80]'.
-_base_ = (
-    'mmpretrain::mocov2/benchmarks/'
-    'resnet50_8xb32-linear-steplr-100e_in1k.py')
-
-custom_imports = dict(imports=['samix_mm'])
-
-model = dict(type='LinearProbe')
-
-param_scheduler = [
-    dict(type='MultiStepLR', by_epoch=True, milestones=[30, 60], gamma=0.1)
+_base_ = [
+    '../_base_/models/linear_resnet50.py',
+    'mmpretrain::_base_/datasets/imagenet_bs32_pil_resize.py',
+    '../_base_/schedules/linear_100e.py',
+    '../_base_/default_runtime.py',
 ]
-default_hooks = dict(
-    checkpoint=dict(save_best='auto'),
-    plain_checkpoint=dict(type='PlainCheckpointHook'))
-auto_scale_lr = dict(base_batch_size=256)
+
+optim_wrapper = dict(optimizer=dict(lr=30.))
+default_hooks = dict(checkpoint=dict(interval=10))

@@ -4,24 +4,13 @@
 #       --cfg-options model.backbone.init_cfg.checkpoint=PRETRAINED.pth
 # Cost: 100 epochs of 5,000 images at 96 pixels, without a
 # backward pass of the backbone.
-# The learning rate falls at epochs 30 and 60 as in Sec. 4.2; Sec. A.1.3 says
-# 60 and 80: param_scheduler.0.milestones='[60,80]'.
 _base_ = [
-    'mmpretrain::_base_/models/resnet50.py',
+    '../_base_/models/linear_resnet50.py',
     '../_base_/datasets/stl10_linear.py',
-    'mmpretrain::_base_/schedules/imagenet_sgd_steplr_100e.py',
+    '../_base_/schedules/linear_100e.py',
     '../_base_/default_runtime.py',
 ]
 
-model = dict(
-    type='LinearProbe',
-    backbone=dict(
-        init_cfg=dict(type='Pretrained', checkpoint='', prefix='backbone.')),
-    head=dict(num_classes=10, topk=(1, )))
+model = dict(head=dict(num_classes=10, topk=(1, )))
 
-optim_wrapper = dict(optimizer=dict(weight_decay=0.))
-param_scheduler = [
-    dict(type='MultiStepLR', by_epoch=True, milestones=[30, 60], gamma=0.1)
-]
 default_hooks = dict(checkpoint=dict(interval=10))
-auto_scale_lr = dict(base_batch_size=256)

@@ -2,12 +2,12 @@
 #   mim train samix_mm samix_cifar10-jpeg_r18.py
 # Cost: 200 epochs of 50,000 images at 32 pixels, each step about 3 times the
 # FLOPs of vanilla training.
-_base_ = '../baselines/vanilla_cifar10-jpeg_r18.py'
-
-model = dict(type='SAMixClassifier', mixer=dict(type='Mixer', dropout=0.))
-
-custom_hooks = [
-    dict(type='EMAMomentumHook'),
-    dict(type='MaskLossAnnealHook'),
-    dict(type='MixedSampleHook', interval=10),
+_base_ = [
+    '../vanilla/vanilla_cifar10-jpeg_r18.py',
+    '../_base_/hooks/samix.py',
 ]
+
+# no dropout in the Mixer on small data sets, as the authors ran it
+model = dict(
+    type='SAMixClassifier',
+    mixing=dict(type='SAMix', mixer=dict(type='Mixer', dropout=0.)))

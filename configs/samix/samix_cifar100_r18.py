@@ -7,14 +7,15 @@ _base_ = [
     'mmpretrain::_base_/models/resnet18_cifar.py',
     '../_base_/datasets/cifar100_bs100.py',
     '../_base_/schedules/sgd_cosine.py',
-    '../_base_/samix.py',
+    '../_base_/default_runtime.py',
+    '../_base_/hooks/samix.py',
 ]
 
 # no dropout in the Mixer on small data sets, as the authors ran it
 model = dict(
     type='SAMixClassifier',
     head=dict(num_classes=100),
-    mixer=dict(type='Mixer', dropout=0.))
+    mixing=dict(type='SAMix', mixer=dict(type='Mixer', dropout=0.)))
 
 param_scheduler = dict(T_max=800)
 train_cfg = dict(max_epochs=800)

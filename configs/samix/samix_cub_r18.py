@@ -7,14 +7,16 @@ _base_ = [
     'mmpretrain::_base_/models/resnet18.py',
     '../_base_/datasets/cub_bs16_224.py',
     '../_base_/schedules/sgd_cosine.py',
-    '../_base_/samix.py',
+    '../_base_/default_runtime.py',
+    '../_base_/hooks/samix.py',
 ]
 
 model = dict(
     type='SAMixClassifier',
     backbone=dict(
         init_cfg=dict(type='Pretrained', checkpoint='torchvision://resnet18')),
-    head=dict(num_classes=200))
+    head=dict(num_classes=200),
+    mixing=dict(type='SAMix'))
 
 # The Mixer starts from scratch, at 0.01 (OpenMixup).
 optim_wrapper = dict(

@@ -6,11 +6,13 @@ _base_ = [
     '../_base_/models/resnet18_w16_cifar.py',
     '../_base_/datasets/digits.py',
     '../_base_/schedules/sgd_cosine.py',
-    '../_base_/samix.py',
+    '../_base_/default_runtime.py',
+    '../_base_/hooks/samix.py',
 ]
 
 # A few hundred iterations are too few for a momentum that starts at 0.999.
-model = dict(type='SAMixClassifier', momentum=0.99)
+model = dict(
+    type='SAMixClassifier', mixing=dict(type='SAMix'), momentum=0.99)
 
 default_hooks = dict(
     logger=dict(interval=29), checkpoint=dict(interval=10))

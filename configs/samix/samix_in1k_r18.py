@@ -7,10 +7,11 @@ _base_ = [
     'mmpretrain::_base_/models/resnet18.py',
     'mmpretrain::_base_/datasets/imagenet_bs64.py',
     '../_base_/schedules/sgd_cosine.py',
-    '../_base_/samix.py',
+    '../_base_/default_runtime.py',
+    '../_base_/hooks/samix.py',
 ]
 
-model = dict(type='SAMixClassifier', eta=0.1)
+model = dict(type='SAMixClassifier', mixing=dict(type='SAMix', eta=0.1))
 
 param_scheduler = dict(T_max=300)
 train_cfg = dict(max_epochs=300)

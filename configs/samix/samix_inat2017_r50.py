@@ -7,10 +7,13 @@ _base_ = [
     'mmpretrain::_base_/models/resnet50.py',
     '../_base_/datasets/inat2017_bs64.py',
     '../_base_/schedules/sgd_cosine.py',
-    '../_base_/samix.py',
+    '../_base_/default_runtime.py',
+    '../_base_/hooks/samix.py',
 ]
 
 model = dict(
-    type='SAMixClassifier', eta=0.1, head=dict(num_classes=5089))
+    type='SAMixClassifier',
+    mixing=dict(type='SAMix', eta=0.1),
+    head=dict(num_classes=5089))
 
 auto_scale_lr = dict(base_batch_size=256)

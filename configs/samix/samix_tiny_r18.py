@@ -8,14 +8,15 @@ _base_ = [
     'mmpretrain::_base_/models/resnet18_cifar.py',
     '../_base_/datasets/tiny_imagenet_bs100.py',
     '../_base_/schedules/sgd_cosine.py',
-    '../_base_/samix.py',
+    '../_base_/default_runtime.py',
+    '../_base_/hooks/samix.py',
 ]
 
 # no dropout in the Mixer on small data sets, as the authors ran it
 model = dict(
     type='SAMixClassifier',
     head=dict(num_classes=200),
-    mixer=dict(type='Mixer', dropout=0.))
+    mixing=dict(type='SAMix', mixer=dict(type='Mixer', dropout=0.)))
 
 # The Mixer's own learning rate is 0.1 (OpenMixup).
 optim_wrapper = dict(

@@ -1,0 +1,2 @@
+# What a training with a momentum network and no Mixer needs.
+custom_hooks = [dict(type='EMAMomentumHook')]

@@ -1,8 +1,0 @@
-# No paper number: full-size CIFAR-10 as JPEG files.
-# Cross-view CutMix in place of the Mixer, alpha = 1 (Sec. 3.1).
-#   mim train samix_mm mocov2-cutmix_cifar10-jpeg_r18.py
-# Cost: 200 epochs of 50,000 images at 32 pixels,
-# each step about twice the FLOPs of MoCo v2.
-_base_ = './mocov2-mixup_cifar10-jpeg_r18.py'
-
-model = dict(mixer=dict(type='CutMix'))
