@@ -74,5 +74,7 @@ def _first_line(error: Exception) -> Optional[str]:
                  or 'GLOBAL' in line), lines[0] if lines else 'unreadable')
 
 
-CheckpointLoader.register_scheme(
-    prefixes='', loader=load_checkpoint, force=True)
+def register_safe_loaders() -> None:
+    """Let MMEngine read checkpoints with :func:`load_checkpoint`."""
+    CheckpointLoader.register_scheme(
+        prefixes='', loader=load_checkpoint, force=True)

@@ -2,9 +2,9 @@ from typing import Optional
 
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
-from mmengine.registry import HOOKS
 from mmengine.runner import Runner
 
+from ...registry import HOOKS
 from ...utils.validation import check_weight
 
 

@@ -3,10 +3,10 @@ from typing import Optional, Sequence
 import torch
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
-from mmengine.registry import HOOKS
 from mmengine.runner import Runner
 
 from ...models.mixing.pairing import Pair
+from ...registry import HOOKS
 from ...utils.preprocessed import first_view
 from ...utils.validation import check_count, check_flag, is_number
 from ...visualization.mixed_grid import denormalize, mixed_grid

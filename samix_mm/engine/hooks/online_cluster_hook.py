@@ -6,12 +6,12 @@ from mmengine.dist import broadcast, is_main_process
 from mmengine.hooks import Hook
 from mmengine.logging import print_log
 from mmengine.model import is_model_wrapper
-from mmengine.registry import HOOKS
 from mmengine.runner import Runner
 from torch.nn import Module
 from torch.utils.data import Dataset
 
 from ...models.clusters.online_clusters import OnlineClusters
+from ...registry import HOOKS
 from ...utils.validation import check_count
 from ..utils.feature_pass import all_features
 

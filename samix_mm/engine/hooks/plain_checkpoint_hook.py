@@ -1,8 +1,8 @@
 from mmengine.hooks import Hook
-from mmengine.registry import HOOKS
 from mmengine.runner import Runner
 
 from ...checkpoints.plain import from_plain, to_plain
+from ...registry import HOOKS
 
 
 @HOOKS.register_module()

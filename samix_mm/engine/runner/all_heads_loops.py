@@ -1,8 +1,8 @@
 from mmengine.model import is_model_wrapper
-from mmengine.registry import LOOPS
 from mmengine.runner import Runner, TestLoop, ValLoop
 
 from ...models.classifiers.samix_classifier import PREDICTORS
+from ...registry import LOOPS
 
 
 class _AllHeadsMixin:

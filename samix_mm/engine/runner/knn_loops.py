@@ -4,12 +4,12 @@ import torch
 from mmengine.dist import all_gather, get_world_size
 from mmengine.evaluator import Evaluator
 from mmengine.model import is_model_wrapper
-from mmengine.registry import LOOPS
 from mmengine.runner import Runner, TestLoop, ValLoop, autocast
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from ...evaluation.knn import KNNAccuracy
+from ...registry import LOOPS
 from ...utils.pooling import pool
 
 

@@ -1,9 +1,9 @@
 from typing import Any, Dict, Optional, Tuple, Union
 
 import torch
-from mmengine.registry import MODELS
 from torch import Tensor, nn
 
+from ...registry import MODELS
 from ...utils.lam import lam_like
 from ...utils.validation import (check_count, check_flag, check_part,
                                  check_share, check_unit_interval,

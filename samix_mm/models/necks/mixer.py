@@ -3,9 +3,9 @@ from typing import Dict, NamedTuple, Optional, Tuple, Union
 import torch
 import torch.nn as nn
 import torch.nn.functional as F
-from mmengine.registry import MODELS
 from torch import Tensor
 
+from ...registry import MODELS
 from ...utils.lam import Lam, lam_like
 from ...utils.validation import check_count, check_flag, check_unit_interval
 from ..mixing.method import MixingPolicy

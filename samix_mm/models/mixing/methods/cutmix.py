@@ -1,9 +1,9 @@
 from typing import Tuple
 
 import torch
-from mmengine.registry import MODELS
 from torch import Tensor
 
+from ....registry import MODELS
 from ....utils.lam import Lam
 from ..method import MixingPolicy
 from ..random_stream import RandomStream

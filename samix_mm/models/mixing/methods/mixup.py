@@ -1,8 +1,8 @@
 from typing import Tuple
 
-from mmengine.registry import MODELS
 from torch import Tensor
 
+from ....registry import MODELS
 from ....utils.lam import Lam, lam_like
 from ..method import MixingPolicy
 
