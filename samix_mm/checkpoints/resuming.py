@@ -9,6 +9,7 @@ import errno
 import logging
 import os
 import os.path as osp
+import re
 import stat
 from typing import List, Optional
 
@@ -23,8 +24,11 @@ from .run_files import RunFiles
 #: What MMEngine's CheckpointHook names its files.
 _TEMPLATES = ('epoch_{}.pth', 'iter_{}.pth')
 
-#: What files of a sharded checkpoint end with: DeepSpeed's, and FSDP's.
-_SHARDS = ('.pt', '.pth')
+#: What a path that leads nowhere gives.
+_NOT_THERE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG)
+
+#: The files in the directory of a sharded checkpoint: FSDP's, DeepSpeed's.
+_SHARD = re.compile(r'rank\d+\.pth|.*\.pt')
 
 
 def find_whole_checkpoint(work_dir: str) -> Optional[str]:
@@ -124,8 +128,10 @@ def _read_pointer(path: str) -> Optional[str]:
 def _moved(path: str, work_dir: str) -> str:
     """The path itself, or where it is now that its directory was moved, or
     its run is started from elsewhere."""
+    if osp.exists(path) or not osp.basename(path):
+        return path
     moved = osp.join(work_dir, osp.basename(path))
-    return moved if osp.exists(moved) and not osp.exists(path) else path
+    return moved if osp.exists(moved) else path
 
 
 def _in_order(kinds: List[RunFiles], last: Optional[str]) -> List[str]:
@@ -148,32 +154,19 @@ def _in_order(kinds: List[RunFiles], last: Optional[str]) -> List[str]:
 def _damage_of(path: str) -> Optional[str]:
     """What is wrong with a checkpoint, in one file or in a directory."""
     try:
-        if stat.S_ISDIR(os.stat(path).st_mode):
-            return _damage_of_shards(path)
-        with open(path, 'rb') as file:
-            file.read(1)
-    except (FileNotFoundError, NotADirectoryError, ValueError):
-        return 'there is no such file'
+        if not stat.S_ISDIR(os.stat(path).st_mode):
+            return damage_of(path)
+        parts = list(filter(_SHARD.fullmatch, os.listdir(path)))
     except OSError as error:
-        if error.errno in (errno.ELOOP, errno.ENAMETOOLONG):
+        if error.errno in _NOT_THERE:
             return 'there is no such file'
         raise _unreadable(path, error) from error
-    return damage_of(path)
-
-
-def _damage_of_shards(folder: str) -> Optional[str]:
-    """What is wrong with a directory of the parts of a checkpoint."""
-    parts = [
-        osp.join(parent, name) for parent, _, names in os.walk(folder)
-        for name in names if name.endswith(_SHARDS)
-    ]
+    except UnicodeEncodeError:
+        return 'there is no such file'
     if not parts:
-        return 'it is a directory without parts of a checkpoint'
-    for part in parts:
-        damage = _damage_of(part)
-        if damage:
-            return f'of {part}, {damage}'
-    return None
+        return 'it is a directory without the parts of a checkpoint'
+    damages = (_damage_of(osp.join(path, part)) for part in parts)
+    return next(filter(None, damages), None)
 
 
 def _unreadable(path: str, error: OSError) -> OSError:

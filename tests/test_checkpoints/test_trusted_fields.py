@@ -294,11 +294,12 @@ def test_schedulers_of_mmengine_are_let_in(tmp_path):
         StepParamScheduler=dict(step_size=2),
         MultiStepParamScheduler=dict(milestones=[2]),
         ExponentialParamScheduler=dict(gamma=.5),
-        CosineAnnealingParamScheduler=dict(T_max=5),
+        CosineAnnealingParamScheduler=dict(T_max=5, eta_min=0.),
         PolyParamScheduler={},
         LinearParamScheduler={},
         ConstantParamScheduler={},
-        CosineRestartParamScheduler=dict(periods=[3], restart_weights=[1]),
+        CosineRestartParamScheduler=dict(
+            periods=[3], restart_weights=[1], eta_min=0.),
         ReduceOnPlateauParamScheduler={})
     states = []
     for name, kwargs in arguments.items():
