@@ -8,7 +8,7 @@ def _applied() -> bool:
 
 
 def _apply() -> None:
-    from ..checkpoints.loading import register_safe_loaders
+    from ..checkpoints.schemes import register_safe_loaders
     register_safe_loaders()
 
 
