@@ -4,14 +4,18 @@ from typing import Optional
 import torch
 from mmengine.hooks import Hook
 from mmengine.model import MMDistributedDataParallel, is_model_wrapper
-from mmengine.registry import HOOKS
 from mmengine.runner import Runner
 
+from ...registry import HOOKS
 from ...utils.validation import check_count
 from ..utils.data_checks import check_batches, check_labels
 from .mask_loss_anneal_hook import MaskLossAnnealHook
 from .online_cluster_hook import OnlineClusterHook
 from .plain_checkpoint_hook import PlainCheckpointHook
+
+ADVICE = ('lower the learning rate, clip gradients with '
+          'optim_wrapper.clip_grad, look for NaN in the images or, in fp16, '
+          'train with --amp, which scales the loss')
 
 
 @HOOKS.register_module()
@@ -40,7 +44,9 @@ class EMAMomentumHook(Hook):
             for the first thousand steps, which short runs cannot afford.
             Defaults to 0, as in the paper.
         max_skipped (int): How many steps in a row may be skipped because a
-            loss is not finite, before training stops. Defaults to 10.
+            loss or a gradient is not finite, before training stops. Training
+            that ends with a skipped step ends with an error in any case.
+            Defaults to 10.
 
     Raises:
         ValueError: If a number is negative or not whole.
@@ -70,6 +76,7 @@ class EMAMomentumHook(Hook):
                 is longer than the training, there would be no batch or one of
                 a single image, the head has no class for a label, or DDP
                 would wait for a Mixer that is not trained in each step.
+            FloatingPointError: If a weight is not finite.
         """
         model = _unwrap(runner)
         if not hasattr(model, 'update_momentum_net'):
@@ -80,6 +87,8 @@ class EMAMomentumHook(Hook):
             if sum(isinstance(hook, kind) for hook in runner.hooks) > 1:
                 raise ValueError(f'{kind.__name__} is in custom_hooks more '
                                  'than once; leave one')
+        _check_weights(model, 'at the start of training',
+                       'start from another checkpoint')
         check_batches(runner.train_dataloader)
         if self.warmup_iters >= runner.max_iters:
             raise ValueError(
@@ -95,9 +104,30 @@ class EMAMomentumHook(Hook):
         self._handle = optimizer.register_step_post_hook(self._has_stepped)
         self._stepped = False
 
+    def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        """Let no checkpoint of no use take the place of a good one.
+
+        Raises:
+            FloatingPointError: If a weight is not finite.
+        """
+        _check_weights(
+            _unwrap(runner),
+            f'after {checkpoint["meta"]["iter"]} iterations',
+            f'this checkpoint is not saved; {ADVICE}')
+
     def after_train(self, runner: Runner) -> None:
-        """Leave the optimizer as it was."""
+        """Leave the optimizer as it was.
+
+        Raises:
+            FloatingPointError: If the last steps were skipped.
+        """
         self._handle.remove()
+        skipped = _unwrap(runner).skipped_steps
+        if skipped:
+            raise FloatingPointError(
+                f'training ended without a step of the optimizer in its last '
+                f'{skipped} iterations: {self._skip_message}; the weights are '
+                f'those of before. Repeat these with --resume, or {ADVICE}')
 
     def after_train_iter(self,
                          runner: Runner,
@@ -110,8 +140,8 @@ class EMAMomentumHook(Hook):
             FloatingPointError: If too many steps in a row were skipped.
         """
         model = _unwrap(runner)
-        if model.skipped_steps:
-            self._report(runner, model, outputs)
+        if model.skip_reason is not None:
+            self._report(runner, model)
         momentum = self.momentum_at(runner.iter, runner.max_iters, model)
         if self._stepped:
             model.update_momentum_net(momentum)
@@ -140,24 +170,19 @@ class EMAMomentumHook(Hook):
         """Called by the optimizer, which a gradient scaler may leave out."""
         self._stepped = True
 
-    def _report(self, runner: Runner, model, outputs: Optional[dict]) -> None:
+    def _report(self, runner: Runner, model: torch.nn.Module) -> None:
         """Say what was not finite, and stop if it goes on."""
-        bad = {
-            name: float(value)
-            for name, value in (outputs or {}).items()
-            if 'loss' in name and not math.isfinite(value)
-        }
         lams = [str(lam) for lam in model.pairs.lams_of_last_step()]
-        message = (
-            f'not finite at iteration {runner.iter}: {bad} with lam = '
-            f'{" and ".join(lams)} (Mixer and online network)')
+        self._skip_message = (
+            f'not finite at iteration {runner.iter}: {model.skip_reason} with '
+            f'lam = {" and ".join(lams)} (Mixer and online network)')
         if model.skipped_steps > self.max_skipped:
             raise FloatingPointError(
-                f'{message}, after {self.max_skipped} skipped steps in a row; '
-                'lower the learning rate, clip gradients with '
-                'optim_wrapper.clip_grad, look for NaN in the images or, in '
-                'fp16, train with --amp, which scales the loss')
-        runner.logger.warning(f'{message}; the step is skipped')
+                f'{self._skip_message}, after {self.max_skipped} skipped '
+                f'steps in a row; {ADVICE}')
+        runner.logger.warning(
+            f'{self._skip_message}; the step is skipped, and gradients that '
+            'were accumulated for it are dropped')
 
 
 def _unwrap(runner: Runner) -> torch.nn.Module:
@@ -172,3 +197,10 @@ def _check_unused_parameters(wrapper: MMDistributedDataParallel) -> None:
             f'mixer_interval={interval} leaves the Mixer without gradients in '
             'most steps, for which several processes would wait; write '
             'find_unused_parameters = True into the config')
+
+
+def _check_weights(model: torch.nn.Module, when: str, advice: str) -> None:
+    bad = model.bad_weights()
+    if bad:
+        raise FloatingPointError(
+            f'weights are not finite {when} ({bad}); {advice}')

@@ -1,10 +1,10 @@
 from typing import Dict, List, Optional, Union
 
 import torch.nn.functional as F
-from mmengine.registry import MODELS
 from mmpretrain.models import BaseSelfSupervisor
 from torch import Tensor, nn, no_grad
 
+from ...registry import MODELS
 from ...utils.pooling import pool
 from ...utils.sample_index import sample_indices
 from ...utils.validation import (check_backbone, check_choice, check_count,
@@ -235,7 +235,8 @@ class SAMixMoCo(ClusterMixin, MixingMixin, BaseSelfSupervisor):
             self.online_losses(first, second, mask_q, pair_q, negatives))
         if self.clusters is not None:
             losses.update(self.cluster_losses(first, index))
-            losses.update(self.update_clusters(view_k.keys, index))
+            losses.update(
+                self.after_backward(self.update_clusters, view_k.keys, index))
         self.after_backward(enqueue, self.queue, self.queue_ptr, view_k.keys)
         losses.update(self.mixer.log_vars())
         return step.hand_over(losses)
