@@ -2,7 +2,7 @@
 import sys
 import textwrap
 
-from . import VARIABLE, list_workarounds
+from . import VARIABLE, WORKAROUNDS, list_workarounds
 
 WIDTH = 79
 
@@ -20,9 +20,12 @@ def main() -> None:
                 break_long_words=False,
                 break_on_hyphens=False)
         sys.stdout.write('\n'.join(lines) + '\n\n')
+    named = ', '.join(row.name for row in WORKAROUNDS if not row.in_all)
     sys.stdout.write(
-        f'Switch off with {VARIABLE}=name,name or {VARIABLE}=all;\n'
-        'safe_loading has to be named.\n')
+        f'{VARIABLE}=name,name in the environment switches off what is named '
+        'there,\n'
+        f'{VARIABLE}=all everything but what keeps files from doing harm:\n'
+        f'{named} have to be named.\n')
 
 
 if __name__ == '__main__':

@@ -35,7 +35,8 @@ def giving_way(original: Callable) -> Callable:
                          module: Any,
                          module_name: Union[str, Sequence[str], None] = None,
                          force: bool = False) -> None:
-        if callable(module) and not is_ours(module):
+        if self.scope != 'samix_mm' and callable(module) and not is_ours(
+                module):
             for name in names_of(module, module_name):
                 if is_ours(self.module_dict.get(name)):
                     del self.module_dict[name]
