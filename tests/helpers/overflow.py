@@ -1,5 +1,5 @@
 """Gradients that are not finite, of losses that are."""
-from typing import Callable
+from typing import Callable, Dict
 
 import torch
 from mmengine.hooks import Hook
@@ -25,6 +25,11 @@ def overflow_in(module: nn.Module, when: Callable[[], bool]) -> None:
     module.register_forward_hook(
         lambda _, args, output: _Overflow.apply(output)
         if when() and output.requires_grad else output)
+
+
+def assert_finite(state: Dict[str, Tensor]) -> None:
+    for key, value in state.items():
+        assert torch.as_tensor(value).isfinite().all(), key
 
 
 class OverflowHook(Hook):
