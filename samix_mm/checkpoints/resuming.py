@@ -18,7 +18,7 @@ import mmengine.runner.runner as mmengine_runner
 from mmengine.logging import print_log
 
 from .archive import damage_of
-from .loading import DamagedCheckpointError
+from .errors import DamagedCheckpointError
 from .run_files import RunFiles
 
 #: What MMEngine's CheckpointHook names its files.
@@ -91,9 +91,9 @@ def newest_whole_checkpoint(work_dir: str,
                 errors='backslashreplace').decode(),
             logger='current', level=logging.WARNING)
     if candidates or last is not None:
+        names = ', '.join(map(ascii, candidates[:4])) or pointer
         raise DamagedCheckpointError(
-            f'{work_dir} has files of a training, '
-            f'{", ".join(map(ascii, candidates[:4])) or pointer}, but no whole '
+            f'{work_dir} has files of a training, {names}, but no whole '
             'checkpoint, and nothing is trained over them: bring one back, '
             'or remove them, or choose another --work-dir')
     return None

@@ -18,7 +18,6 @@ import torch
 from mmengine.hooks import CheckpointHook
 from mmengine.logging import HistoryBuffer, MessageHub, print_log
 from mmengine.optim.scheduler.param_scheduler import _ParamScheduler
-
 from mmengine.runner import IterBasedTrainLoop
 
 from .plain import HISTORY_KEY

@@ -12,8 +12,8 @@ from samix_mm.checkpoints.loading import load_checkpoint
 from samix_mm.checkpoints.plain import to_plain
 from samix_mm.checkpoints.trusted_fields import (ForgedCheckpointError,
                                                  drop_untrusted_fields)
-from tests.helpers.tiny import NUM_CLASSES, RUNS, loader, make_runner
-from tests.helpers.tiny import stock_cfg
+from tests.helpers.tiny import (NUM_CLASSES, RUNS, loader, make_runner,
+                                stock_cfg)
 
 EVAL = dict(
     val_dataloader=loader(),
