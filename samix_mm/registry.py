@@ -1,26 +1,80 @@
-"""Child registries of MMPretrain's with the scope ``samix_mm``.
+"""Registries of this package, one for each of MMPretrain's.
 
-Components of this package live in MMEngine's *root* registries. These
-children hold nothing: ``_base_ = 'samix_mm::...'`` makes MMEngine write
-``_scope_='samix_mm'`` into every typed dict of the inherited config, and a
-scope can only be looked up where a registry has it.
+A component is registered in the scope ``samix_mm``, where
+``type='samix_mm.Mixer'`` finds it from every scope, and also in MMEngine's
+*root* registry, where its bare name is found under
+``default_scope='mmpretrain'`` and ``default_scope='mmselfsup'`` alike. A bare
+name that another package registers, before or after, is that package's.
 """
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, Optional, Sequence, Union
 
 import mmpretrain.registry as mmpretrain_registry
 from mmengine.registry import Registry
 
+from .compat.shared_names import names_of, report
+from .compat.workaround import is_ours
+
 SCOPE = 'samix_mm'
+
+
+class SharedRegistry(Registry):
+    """A registry whose modules are found by their bare names as well.
+
+    Whatever a bare name means elsewhere, :meth:`build` of this registry
+    prefers the module of this package.
+    """
+
+    def _register_module(self,
+                         module: Any,
+                         module_name: Union[str, Sequence[str], None] = None,
+                         force: bool = False) -> None:
+        shared = self.root.module_dict
+        for name in names_of(module, module_name):
+            again = _same_place(self.module_dict.get(name), module)
+            super()._register_module(module, name, force or again)
+            if name not in shared or is_ours(shared[name]):
+                shared[name] = module
+            else:
+                report(name, shared[name])
+
+    def build(self, cfg: dict, *args, **kwargs) -> Any:
+        """Build an instance.
+
+        Args:
+            cfg (dict): A bare ``type`` means the module of this package, if
+                it has one, and else that of the default scope.
+
+        Returns:
+            Any: The instance.
+        """
+        if isinstance(cfg, dict) and cfg.get('type') in self.module_dict:
+            cfg = dict(cfg, type=self.module_dict[cfg['type']])
+        return super().build(cfg, *args, **kwargs)
+
+
+def _same_place(old: Optional[Any], new: Any) -> bool:
+    """Whether a class was made again from the same source."""
+    return old is not None and (old.__module__, old.__qualname__) == (
+        new.__module__, new.__qualname__)
+
+
+def _child_of(parent: Registry) -> SharedRegistry:
+    # Of an import before this one, as an interrupted one leaves behind.
+    parent.children.pop(SCOPE, None)
+    child = SharedRegistry(
+        parent.name, parent=parent, scope=SCOPE, locations=[SCOPE])
+    # From scopes beside MMPretrain's it is searched for at the root.
+    child.root.children[SCOPE] = child
+    return child
+
 
 __all__ = sorted(
     name for name, node in vars(mmpretrain_registry).items()
     if isinstance(node, Registry) and node.scope == 'mmpretrain')
 
 for _name in __all__:
-    _parent = getattr(mmpretrain_registry, _name)
-    globals()[_name] = Registry(
-        _parent.name, parent=_parent, scope=SCOPE, locations=['samix_mm'])
+    globals()[_name] = _child_of(getattr(mmpretrain_registry, _name))
 
 
 def build_mixing_method(cfg: dict, registry: Registry) -> Any:

@@ -1,7 +1,8 @@
 """Make a checkpoint that stock MMPretrain loads.
 
 Usage: ``python tools/publish_model.py work_dirs/x/epoch_300.pth x.pth``
-writes ``x-<hash>.pth`` and prints its path.
+writes ``x-<hash>.pth`` and prints its path. The file holds the weights, the
+names of the classes, the epoch, the iteration and the version of MMEngine.
 """
 import argparse
 

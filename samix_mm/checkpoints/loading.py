@@ -1,36 +1,37 @@
-"""Checkpoints without code: what is written, and what is let in.
+"""The loader of checkpoints that runs no code from them.
 
-A pickle can run any function when it is loaded. Files from other people are
-therefore read with ``torch.load(weights_only=True)`` on every version of
-PyTorch, and our own are written such that this suffices.
+A pickle can run any function when it is loaded, and PyTorch's own ways
+around that have had holes in many of its versions. Files are therefore read
+by :mod:`~samix_mm.checkpoints.readers`, on every version of PyTorch.
 """
 import os
-import os.path as osp
-import pickle
-from typing import Any, Optional
+import stat
+from typing import Any, BinaryIO, Union
 
 import torch
-from mmengine.runner.checkpoint import CheckpointLoader
+
+from .archive import Archive, is_archive
+from .errors import (AbsentDeviceError, DamagedCheckpointError,
+                     ForbiddenGlobalError, UnsafeCheckpointError)
+from .readers import read_checkpoint
+from .trusted_fields import drop_untrusted_fields
+
+__all__ = [
+    'AbsentDeviceError', 'DamagedCheckpointError', 'UnsafeCheckpointError',
+    'load_checkpoint', 'load_from_file'
+]
 
 #: PyTorch's own switch with which a user vouches for the files that are
 #: loaded: https://docs.pytorch.org/docs/stable/notes/serialization.html
 VOUCH_VARIABLE = 'TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD'
 
 
-class DamagedCheckpointError(RuntimeError):
-    """A checkpoint cannot be read to its end."""
-
-
-class UnsafeCheckpointError(pickle.UnpicklingError):
-    """A checkpoint holds more than tensors and plain types."""
-
-
-def load_checkpoint(filename: str, map_location: Any = None) -> dict:
+def load_checkpoint(filename: Union[str, os.PathLike],
+                    map_location: Any = None) -> dict:
     """Read a local checkpoint without running code from it.
 
-    Registered as MMEngine's loader of local files, it serves ``--resume``,
-    ``load_from``, ``init_cfg=dict(type='Pretrained', ...)``, ``get_model``
-    and the inferencers.
+    It serves ``--resume``, ``load_from``, ``init_cfg=dict(type='Pretrained',
+    ...)``, ``get_model`` and the inferencers.
 
     Args:
         filename (str): Path of the file.
@@ -41,38 +42,71 @@ def load_checkpoint(filename: str, map_location: Any = None) -> dict:
 
     Raises:
         FileNotFoundError: If there is no such file.
+        OSError: If it cannot be read, for lack of permissions say.
         DamagedCheckpointError: If it is cut off or corrupted.
-        UnsafeCheckpointError: If it holds anything but tensors and plain
-            types, unless the user vouches for it with
-            ``TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD=1``.
+        UnsafeCheckpointError: If it holds anything but dense tensors, plain
+            types and those that MMEngine saves. A user who vouches for it
+            with ``TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD=1`` gets it nevertheless.
+        AbsentDeviceError: If its tensors are for a device that is not here,
+            and ``map_location`` names no other one.
+        ForgedCheckpointError: If a field that MMEngine relies on holds what
+            no training writes.
     """
-    filename = osp.expanduser(filename)
-    if not osp.isfile(filename):
-        raise FileNotFoundError(f'{filename} can not be found.')
-    vouched = os.environ.get(VOUCH_VARIABLE, '').lower() in ('1', 'y', 'yes',
-                                                            'true')
+    filename = os.path.expanduser(os.fspath(filename))
     try:
-        return torch.load(
-            filename, map_location=map_location, weights_only=not vouched)
-    except pickle.UnpicklingError as error:
+        regular = stat.S_ISREG(os.stat(filename).st_mode)
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        regular = False
+    if not regular:  # to open a pipe would wait for a writer
+        raise FileNotFoundError(f'{filename} can not be found.')
+    with open(filename, 'rb') as file:
+        return load_from_file(file, filename, map_location)
+
+
+def load_from_file(file: BinaryIO, name: str,
+                   map_location: Any = None) -> dict:
+    """As :func:`load_checkpoint`, from an open file or a buffer.
+
+    Args:
+        file (BinaryIO): The file, seekable.
+        name (str): What errors call it.
+        map_location (str, optional): As in :func:`torch.load`.
+
+    Returns:
+        dict: The checkpoint.
+    """
+    read = _read_vouched if _is_vouched() else read_checkpoint
+    try:
+        checkpoint = read(file, map_location)
+    except ForbiddenGlobalError as error:
         raise UnsafeCheckpointError(
-            f'{filename} was not loaded: it holds more than tensors and plain '
-            f'types, and could run code ({_first_line(error)}). If you trust '
-            f'whoever made it, set {VOUCH_VARIABLE}=1 in the environment.'
-        ) from None
-    except (RuntimeError, EOFError, OSError) as error:
+            f'{name} was not loaded: it holds more than tensors and plain '
+            f'types, and could run code ({error}). If you trust whoever made '
+            f'it, set {VOUCH_VARIABLE}=1 in the environment.') from None
+    except UnsafeCheckpointError as error:
+        raise UnsafeCheckpointError(
+            f'{name} was not loaded: {error}') from None
+    except AbsentDeviceError as error:
+        raise AbsentDeviceError(f'{name} was not loaded: {error}') from error
+    except DamagedCheckpointError as error:
         raise DamagedCheckpointError(
-            f'{filename} is damaged ({_first_line(error)}); resume from '
-            'another file, or write --resume alone to go on from the newest '
-            'whole one') from error
+            f'{name} is damaged ({error}); resume from another file, or '
+            'write --resume alone to go on from the newest whole one'
+        ) from error
+    return drop_untrusted_fields(checkpoint, name)
 
 
-def _first_line(error: Exception) -> Optional[str]:
-    """The line of PyTorch's long advice that names the culprit."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return next((line for line in lines if 'nsupported' in line
-                 or 'GLOBAL' in line), lines[0] if lines else 'unreadable')
+def _is_vouched() -> bool:
+    return os.environ.get(VOUCH_VARIABLE, '').lower() in ('1', 'y', 'yes',
+                                                          'true')
 
 
-CheckpointLoader.register_scheme(
-    prefixes='', loader=load_checkpoint, force=True)
+def _read_vouched(file: BinaryIO, map_location: Any) -> Any:
+    """What PyTorch makes of a whole file, code and all."""
+    if is_archive(file):
+        Archive(file).check_rest()
+    file.seek(0)
+    try:
+        return torch.load(file, map_location, weights_only=False)
+    except EOFError as error:
+        raise DamagedCheckpointError('it is cut off') from error

@@ -1,66 +1,63 @@
 """Several processes without an accelerator, under any script.
 
-MMEngine selects a GPU for each process before it forms a group, and gives
-that GPU to DDP, whether there is one or not. The two functions of its runner
-are replaced by ones that do the same with gloo and no device where there is
-no accelerator. It is done when the package is imported, because
+MMEngine selects a GPU for each process before it forms a group, whether there
+is one or not. It is changed when the package is imported, because
 ``custom_imports`` of a stock script offer no later moment.
 """
-from typing import Dict, Optional, Sequence, Union
+import logging
+from typing import Callable
 
-import mmengine.runner.runner as mmengine_runner
-import torch.distributed as torch_dist
-from mmengine.device import get_device
-from mmengine.dist import init_dist
-from mmengine.model import MMDistributedDataParallel
-from mmengine.optim import OptimWrapper
-from torch import Tensor
+from .workaround import Workaround, is_ours, replacement
 
 
-def init_dist_anywhere(launcher: str, *args, **kwargs) -> None:
-    """MMEngine's ``init_dist``, with gloo where there is no accelerator.
-
-    Args:
-        launcher (str): Only 'pytorch' differs from MMEngine's.
-    """
-    if launcher == 'pytorch' and get_device() == 'cpu':
-        torch_dist.init_process_group('gloo')
-    else:
-        init_dist(launcher, *args, **kwargs)
+def _needed() -> bool:
+    from mmengine.device import get_device
+    from mmengine.dist import utils
+    return get_device() == 'cpu' and hasattr(utils, '_init_dist_pytorch')
 
 
-class DistributedDataParallelAnywhere(MMDistributedDataParallel):
-    """MMEngine's wrapper, without a device where there is no accelerator.
+def _applied() -> bool:
+    from mmengine.dist import utils
+    return is_ours(getattr(utils, '_init_dist_pytorch', None))
 
-    It calls the ``forward`` of a model, not its ``train_step``; what the
-    step of a mixing algorithm adds is asked for here.
+
+def _apply() -> None:
+    from mmengine.dist import utils
+    utils._init_dist_pytorch = without_gpus(utils._init_dist_pytorch)
+
+
+def without_gpus(original: Callable) -> Callable:
+    """What ``mmengine.dist.init_dist`` calls for ``launcher='pytorch'``.
+
+    MMEngine's own function goes on to serve other back-ends than PyTorch's.
     """
 
-    def __init__(self,
-                 module,
-                 device_ids: Optional[Sequence[int]] = None,
-                 **kwargs) -> None:
-        if get_device() == 'cpu':
-            device_ids = None
-        super().__init__(module, device_ids=device_ids, **kwargs)
+    @replacement(original)
+    def init_group(backend: str,
+                   init_backend: str = 'torch',
+                   **kwargs) -> None:
+        if init_backend != 'torch':
+            original(backend, init_backend=init_backend, **kwargs)
+            return
+        import torch.distributed as dist
+        from mmengine.logging import print_log
+        nccl = 'nccl' in backend
+        dist.init_process_group('gloo' if nccl else backend, **kwargs)
+        if nccl and dist.get_rank() == 0:
+            print_log(
+                f"dist_cfg.backend={backend!r} needs GPUs, and there is none: "
+                "the processes use 'gloo'",
+                logger='current',
+                level=logging.WARNING)
 
-    def train_step(self, data: Union[dict, tuple, list],
-                   optim_wrapper: OptimWrapper) -> Dict[str, Tensor]:
-        """A training step, guarded where the model guards it.
-
-        Args:
-            data (dict | tuple | list): A batch of the data loader.
-            optim_wrapper (OptimWrapper): The optimizer's wrapper.
-
-        Returns:
-            Dict[str, Tensor]: Scalars for the log.
-        """
-        if hasattr(self.module, 'guarded_step'):
-            return self.module.guarded_step(self, data, optim_wrapper)
-        return super().train_step(data, optim_wrapper)
+    return init_group
 
 
-def allow_cpu_processes() -> None:
-    """Let MMEngine's runner use several processes without an accelerator."""
-    mmengine_runner.init_dist = init_dist_anywhere
-    mmengine_runner.MMDistributedDataParallel = DistributedDataParallelAnywhere
+WORKAROUND = Workaround(
+    name='cpu_processes',
+    replaces='mmengine.dist.utils._init_dist_pytorch',
+    why='MMEngine selects a GPU for each process, also where there is none.',
+    versions='all of MMEngine, on machines without an accelerator',
+    needed=_needed,
+    applied=_applied,
+    apply=_apply)

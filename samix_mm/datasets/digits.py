@@ -1,9 +1,9 @@
 from typing import List
 
 import numpy as np
-from mmengine.registry import DATASETS
 from mmpretrain.datasets import BaseDataset
 
+from ..registry import DATASETS
 from ..utils.validation import check_choice
 
 SPLITS = ('train', 'test')

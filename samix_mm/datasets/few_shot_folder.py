@@ -1,9 +1,9 @@
 from collections import Counter
 from typing import List
 
-from mmengine.registry import DATASETS
 from mmpretrain.datasets import CustomDataset
 
+from ..registry import DATASETS
 from ..utils.validation import check_count
 
 

@@ -2,9 +2,9 @@ import json
 from pathlib import Path
 from typing import List
 
-from mmengine.registry import DATASETS
 from mmpretrain.datasets import BaseDataset
 
+from ..registry import DATASETS
 from ..utils.validation import check_choice
 from .counts import check_counts
 

@@ -2,9 +2,9 @@ from pathlib import Path
 from typing import List, Optional
 
 import numpy as np
-from mmengine.registry import DATASETS
 from mmpretrain.datasets import BaseDataset
 
+from ..registry import DATASETS
 from ..utils.validation import check_choice
 
 SPLITS = ('train', 'test', 'unlabeled')

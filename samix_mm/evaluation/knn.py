@@ -3,10 +3,10 @@ from typing import Any, Dict, List, Optional, Sequence, Union
 import torch
 import torch.nn.functional as F
 from mmengine.evaluator import BaseMetric
-from mmengine.registry import METRICS
 from mmpretrain.evaluation import Accuracy
 from torch import Tensor
 
+from ..registry import METRICS
 from ..utils.validation import check_count, check_positive
 
 NEEDS_LOOP = (

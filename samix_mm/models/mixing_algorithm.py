@@ -142,6 +142,11 @@ class MixingAlgorithm(GuardedStepMixin):
                            self.mixing_stages) as inputs:
             yield inputs
 
+    def describe_step(self) -> str:
+        """The ratios of the last step, for messages."""
+        lams = ' and '.join(map(str, self.mixing.last_lams()))
+        return f' with lam = {lams}' if lams else ''
+
     def require_momentum_updates(self) -> None:
         """Complain about a training that does not update the momentum
         network.

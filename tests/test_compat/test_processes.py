@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from samix_mm.compat.cpu_processes import DistributedDataParallelAnywhere
+from samix_mm.engine.model_wrapper import GuardedDistributedDataParallel
 from samix_mm.engine.utils.data_checks import check_batches
 from tests.helpers.processes import gloo_processes
 from tests.helpers.tiny import batch, build, sgd
@@ -31,7 +31,7 @@ def data_of(name, rank):
 def train(rank, folder, name, steps):
     torch.manual_seed(0)
     model = ALGORITHMS[name]().train()
-    wrapped = DistributedDataParallelAnywhere(model, broadcast_buffers=False)
+    wrapped = GuardedDistributedDataParallel(model, broadcast_buffers=False)
     optim_wrapper = sgd(model)
     drawn = []
     draw = model.mixing.pairings.draw
@@ -73,7 +73,7 @@ def test_the_same_weights_and_other_ratios(tmp_path, name, num, steps):
 def train_with_a_bad_image(rank, folder):
     torch.manual_seed(0)
     model = build().train()
-    wrapped = DistributedDataParallelAnywhere(model, broadcast_buffers=False)
+    wrapped = GuardedDistributedDataParallel(model, broadcast_buffers=False)
     optim_wrapper = sgd(model)
     good = data_of('classifier', rank)
     bad = good if rank == 0 else dict(

@@ -2,8 +2,8 @@ from typing import Dict, Optional
 
 import numpy as np
 from mmcv.transforms import LoadImageFromFile
-from mmpretrain.registry import TRANSFORMS
 
+from ...registry import TRANSFORMS
 from ...utils.validation import is_number
 
 

@@ -6,9 +6,12 @@ from .mixed_sample_hook import MixedSampleHook
 from .online_cluster_hook import OnlineClusterHook
 from .plain_checkpoint_hook import PlainCheckpointHook
 from .safe_checkpoint_hook import SafeCheckpointHook
+from .skipped_step_hook import SkippedStepHook
+from .training_check_hook import TrainingCheckHook
 
 __all__ = [
     'DeferredRuntimeInfoHook', 'EMAMomentumHook', 'ExactResumeHook',
     'MaskLossAnnealHook', 'MixedSampleHook', 'OnlineClusterHook',
-    'PlainCheckpointHook', 'SafeCheckpointHook'
+    'PlainCheckpointHook', 'SafeCheckpointHook', 'SkippedStepHook',
+    'TrainingCheckHook'
 ]

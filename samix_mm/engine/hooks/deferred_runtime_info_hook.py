@@ -2,9 +2,10 @@ from typing import Dict, List, Optional
 
 import torch
 from mmengine.hooks import LoggerHook, RuntimeInfoHook
-from mmengine.registry import HOOKS
 from mmengine.runner import Runner
 from torch import Tensor
+
+from ...registry import HOOKS
 
 
 @HOOKS.register_module()

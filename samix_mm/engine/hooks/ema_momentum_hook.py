@@ -1,17 +1,13 @@
 import math
 from typing import Optional
 
-import torch
 from mmengine.hooks import Hook
-from mmengine.model import MMDistributedDataParallel, is_model_wrapper
-from mmengine.registry import HOOKS
 from mmengine.runner import Runner
 
+from ...registry import HOOKS
+from ...utils.unwrapping import unwrap
 from ...utils.validation import check_count
-from ..utils.data_checks import check_batches, check_labels
-from .mask_loss_anneal_hook import MaskLossAnnealHook
-from .online_cluster_hook import OnlineClusterHook
-from .plain_checkpoint_hook import PlainCheckpointHook
+from .companions import register_companions
 
 
 @HOOKS.register_module()
@@ -28,72 +24,47 @@ class EMAMomentumHook(Hook):
     :math:`m_T`. The network moves once an optimizer step, also when gradients
     are accumulated.
 
-    The hook is all that a config needs besides the algorithm: a
-    :class:`MaskLossAnnealHook`, a :class:`PlainCheckpointHook` and, for an
-    algorithm with clusters, an :class:`OnlineClusterHook` are registered with
-    their defaults where the config has none.
+    The hook is all that a config needs besides the algorithm: what else the
+    algorithm wants, :func:`register_companions` registers.
 
     Args:
-        warmup_iters (int): During the first so many iterations :math:`m_t` is
-            multiplied by a factor that rises linearly from 0 to 1. A momentum
-            network that follows slowly from a random start stays near chance
-            for the first thousand steps, which short runs cannot afford.
-            Defaults to 0, as in the paper.
-        max_skipped (int): How many steps in a row may be skipped because a
-            loss is not finite, before training stops. Defaults to 10.
+        warmup_iters (int): During the first ``warmup_iters`` iterations
+            :math:`m_t` is multiplied by a factor that rises linearly from 0
+            to 1. A momentum network that follows slowly from a random start
+            stays near chance for the first thousand steps, which short runs
+            cannot afford. Defaults to 0, as in the paper.
 
     Raises:
-        ValueError: If a number is negative or not whole.
+        ValueError: If ``warmup_iters`` is negative or not whole.
     """
 
     priority = 'NORMAL'
 
-    def __init__(self, warmup_iters: int = 0, max_skipped: int = 10) -> None:
+    def __init__(self, warmup_iters: int = 0) -> None:
         self.warmup_iters = check_count('warmup_iters', warmup_iters, least=0)
-        self.max_skipped = check_count('max_skipped', max_skipped, least=0)
 
     def before_run(self, runner: Runner) -> None:
-        """Register the companions that the config leaves out."""
-        model, companions = _unwrap(runner), [PlainCheckpointHook]
-        if hasattr(getattr(model, 'mixing', None), 'mask_loss_weight'):
-            companions.append(MaskLossAnnealHook)
-        if getattr(model, 'clusters', None) is not None:
-            companions.append(OnlineClusterHook)
-        for companion in companions:
-            if not any(isinstance(hook, companion) for hook in runner.hooks):
-                runner.register_hook(companion())
+        """Register the hooks that the config leaves out."""
+        register_companions(runner)
 
     def before_train(self, runner: Runner) -> None:
-        """Check the model, the data and the schedule.
+        """Check the model and the schedule.
 
         Raises:
             TypeError: If the model has no momentum network.
-            ValueError: If the hook or a companion is there twice, the warm-up
-                is longer than the training, there would be no batch or one of
-                a single image, the head has no class for a label, or DDP
-                would wait for a Mixer that is not trained in each step.
+            ValueError: If the warm-up is longer than the training.
         """
-        model = _unwrap(runner)
+        model = unwrap(runner.model)
         if getattr(model, 'momentum_net', None) is None:
             raise TypeError(
                 'EMAMomentumHook needs a model with a momentum network such '
                 f'as SAMixClassifier, got {type(model).__name__} without; '
                 'leave the hook out or write model=dict(momentum_net=True)')
-        for kind in (EMAMomentumHook, MaskLossAnnealHook, OnlineClusterHook):
-            if sum(isinstance(hook, kind) for hook in runner.hooks) > 1:
-                raise ValueError(f'{kind.__name__} is in custom_hooks more '
-                                 'than once; leave one')
-        check_batches(runner.train_dataloader)
         if self.warmup_iters >= runner.max_iters:
             raise ValueError(
                 f'warmup_iters must be below the {runner.max_iters} '
                 f'iterations of the training, got {self.warmup_iters}')
-        check_labels(runner.train_dataloader.dataset,
-                     getattr(getattr(model, 'head', None), 'num_classes',
-                             None))
         model.momentum_net.expect_updates()
-        if isinstance(runner.model, MMDistributedDataParallel):
-            _check_unused_parameters(runner.model)
         optimizer = runner.optim_wrapper.optimizer
         self._handle = optimizer.register_step_post_hook(self._has_stepped)
         self._stepped = False
@@ -107,14 +78,8 @@ class EMAMomentumHook(Hook):
                          batch_idx: int,
                          data_batch: Optional[dict] = None,
                          outputs: Optional[dict] = None) -> None:
-        """Move the momentum network, if the optimizer has made a step.
-
-        Raises:
-            FloatingPointError: If too many steps in a row were skipped.
-        """
-        model = _unwrap(runner)
-        if model.skipped_steps:
-            self._report(runner, model, outputs)
+        """Move the momentum network, if the optimizer has made a step."""
+        model = unwrap(runner.model)
         momentum = self.momentum_at(runner.iter, runner.max_iters, model)
         if self._stepped:
             model.update_momentum_net(momentum)
@@ -142,36 +107,3 @@ class EMAMomentumHook(Hook):
     def _has_stepped(self, *args) -> None:
         """Called by the optimizer, which a gradient scaler may leave out."""
         self._stepped = True
-
-    def _report(self, runner: Runner, model, outputs: Optional[dict]) -> None:
-        """Say what was not finite, and stop if it goes on."""
-        bad = {
-            name: float(value)
-            for name, value in (outputs or {}).items()
-            if 'loss' in name and not math.isfinite(value)
-        }
-        lams = [str(lam) for lam in model.mixing.last_lams()]
-        message = (
-            f'not finite at iteration {runner.iter}: {bad} with lam = '
-            f'{" and ".join(lams)} (Mixer and online network)')
-        if model.skipped_steps > self.max_skipped:
-            raise FloatingPointError(
-                f'{message}, after {self.max_skipped} skipped steps in a row; '
-                'lower the learning rate, clip gradients with '
-                'optim_wrapper.clip_grad, look for NaN in the images or, in '
-                'fp16, train with --amp, which scales the loss')
-        runner.logger.warning(f'{message}; the step is skipped')
-
-
-def _unwrap(runner: Runner) -> torch.nn.Module:
-    model = runner.model
-    return model.module if is_model_wrapper(model) else model
-
-
-def _check_unused_parameters(wrapper: MMDistributedDataParallel) -> None:
-    interval = getattr(wrapper.module.mixing, 'mixer_interval', 1)
-    if interval > 1 and not wrapper.find_unused_parameters:
-        raise ValueError(
-            f'mixer_interval={interval} leaves the Mixer without gradients in '
-            'most steps, for which several processes would wait; write '
-            'find_unused_parameters = True into the config')

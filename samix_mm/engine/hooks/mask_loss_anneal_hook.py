@@ -1,10 +1,10 @@
 from typing import Optional
 
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
-from mmengine.registry import HOOKS
 from mmengine.runner import Runner
 
+from ...registry import HOOKS
+from ...utils.unwrapping import unwrap
 from ...utils.validation import check_weight
 
 
@@ -61,6 +61,4 @@ class MaskLossAnnealHook(Hook):
 
     @staticmethod
     def _mixing(runner: Runner):
-        model = runner.model
-        model = model.module if is_model_wrapper(model) else model
-        return getattr(model, 'mixing', None)
+        return getattr(unwrap(runner.model), 'mixing', None)

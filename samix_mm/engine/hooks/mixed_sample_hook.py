@@ -3,12 +3,12 @@ from typing import Optional, Sequence, Tuple
 
 import torch
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
-from mmengine.registry import HOOKS
 from mmengine.runner import Runner
 
 from ...models.mixing import Mixture, Pairing, Sources
+from ...registry import HOOKS
 from ...utils.preprocessed import first_view
+from ...utils.unwrapping import unwrap
 from ...utils.validation import check_count, check_flag, is_number
 from ...visualization.mixed_grid import denormalize, mixed_grid
 
@@ -60,8 +60,7 @@ class MixedSampleHook(Hook):
         Raises:
             TypeError: If it does not mix images.
         """
-        model = runner.model
-        model = model.module if is_model_wrapper(model) else model
+        model = unwrap(runner.model)
         if not hasattr(model, 'mixing'):
             raise TypeError(
                 'MixedSampleHook needs an algorithm that mixes images such as '
@@ -91,8 +90,7 @@ class MixedSampleHook(Hook):
             runner (Runner): With a model that mixes images.
             data_batch (dict): A batch of the training loader.
         """
-        model = runner.model
-        model = model.module if is_model_wrapper(model) else model
+        model = unwrap(runner.model)
         modes = {module: module.training for module in model.modules()}
         model.eval()
         try:

@@ -5,15 +5,15 @@ import torch
 from mmengine.dist import broadcast, is_main_process
 from mmengine.hooks import Hook
 from mmengine.logging import print_log
-from mmengine.model import is_model_wrapper
-from mmengine.registry import HOOKS
 from mmengine.runner import Runner
 from torch.nn import Module
-from torch.utils.data import Dataset
 
 from ...models.clusters.online_clusters import OnlineClusters
+from ...registry import HOOKS
+from ...utils.unwrapping import unwrap
 from ...utils.validation import check_count
 from ..utils.feature_pass import all_features
+from ..utils.true_labels import true_labels
 
 
 @HOOKS.register_module()
@@ -58,7 +58,7 @@ class OnlineClusterHook(Hook):
                 have numbers of their own, or the checkpoint's clusters are
                 of another number of images.
         """
-        model = _unwrap(runner)
+        model = unwrap(runner.model)
         clusters = _clusters(model)
         dataset = runner.train_dataloader.dataset
         if not clusters.started:
@@ -81,13 +81,13 @@ class OnlineClusterHook(Hook):
                          outputs: Optional[dict] = None) -> None:
         """Refresh the clusters, if it is their turn."""
         if self.every_n_train_iters(runner, self.refresh_interval):
-            _clusters(_unwrap(runner)).refresh()
+            _clusters(unwrap(runner.model)).refresh()
 
     def after_train_epoch(self, runner: Runner) -> None:
         """Compare the clusters with the true labels."""
         if (self._true_labels is not None
                 and self.every_n_epochs(runner, self.nmi_interval)):
-            nmi = _clusters(_unwrap(runner)).nmi(self._true_labels)
+            nmi = _clusters(unwrap(runner.model)).nmi(self._true_labels)
             runner.message_hub.update_scalar('train/cluster_nmi', nmi)
             # LoggerHook shows the value in the next epoch, if there is one
             print_log(
@@ -95,35 +95,11 @@ class OnlineClusterHook(Hook):
                 logger='current')
 
 
-def true_labels(dataset: Dataset) -> Optional[np.ndarray]:
-    """The labels of a data set, if it has one for each image.
-
-    Args:
-        dataset (Dataset): Any data set.
-
-    Returns:
-        np.ndarray, optional: Whole numbers with shape (n, ), or None.
-    """
-    try:
-        labels = np.asarray(dataset.get_gt_labels())
-    except (AttributeError, KeyError, NotImplementedError, TypeError,
-            ValueError):
-        # data sets say in different ways that they have no labels, or several
-        return None
-    known = labels.shape == (len(dataset), ) and labels.dtype.kind in 'iu'
-    return labels if known else None
-
-
 def _shared_seed(runner: Runner) -> int:
     # randomness.diff_rank_seed gives each process another one
     seed = torch.tensor(runner.seed)
     broadcast(seed)
     return seed.item()
-
-
-def _unwrap(runner: Runner) -> Module:
-    model = runner.model
-    return model.module if is_model_wrapper(model) else model
 
 
 def _clusters(model: Module) -> OnlineClusters:

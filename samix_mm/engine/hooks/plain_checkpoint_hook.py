@@ -1,8 +1,10 @@
+from collections import OrderedDict
+
 from mmengine.hooks import Hook
-from mmengine.registry import HOOKS
 from mmengine.runner import Runner
 
 from ...checkpoints.plain import from_plain, to_plain
+from ...registry import HOOKS
 
 
 @HOOKS.register_module()
@@ -25,6 +27,10 @@ class PlainCheckpointHook(Hook):
         checkpoint.update(to_plain(checkpoint))
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Make the objects that MMEngine expects."""
-        if 'message_hub' in checkpoint:
-            checkpoint['message_hub'] = from_plain(checkpoint['message_hub'])
+        """Make the log of the objects that MMEngine expects."""
+        hub = checkpoint.get('message_hub')
+        if isinstance(hub, dict) and 'log_scalars' in hub:
+            # Nothing else in a file is made an object by its looks.
+            hub['log_scalars'] = OrderedDict(
+                (name, from_plain(log))
+                for name, log in hub['log_scalars'].items())

@@ -3,9 +3,10 @@ from typing import Iterator
 
 import torch
 from mmengine.optim import OptimWrapper
-from mmengine.registry import OPTIM_WRAPPERS
 from mmengine.runner import autocast
 from torch import nn
+
+from ...registry import OPTIM_WRAPPERS
 
 
 @OPTIM_WRAPPERS.register_module()

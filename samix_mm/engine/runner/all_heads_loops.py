@@ -1,6 +1,7 @@
-from mmengine.model import is_model_wrapper
-from mmengine.registry import LOOPS
 from mmengine.runner import Runner, TestLoop, ValLoop
+
+from ...registry import LOOPS
+from ...utils.unwrapping import unwrap
 
 
 class _AllHeadsMixin:
@@ -15,8 +16,7 @@ class _AllHeadsMixin:
 
     def __init__(self, runner: Runner, *args, **kwargs) -> None:
         super().__init__(runner, *args, **kwargs)
-        model = runner.model
-        model = model.module if is_model_wrapper(model) else model
+        model = unwrap(runner.model)
         if not hasattr(model, 'predict_on'):
             raise TypeError(
                 f'{type(self).__name__} needs a MixClassifier, got '
@@ -28,8 +28,7 @@ class _AllHeadsMixin:
         Returns:
             dict: The metrics by name.
         """
-        model = self.runner.model
-        model = model.module if is_model_wrapper(model) else model
+        model = unwrap(self.runner.model)
         own = model.predict_on
         # The first metric is what save_best='auto' follows.
         heads = sorted(model.predictors, key=lambda name: name != own)

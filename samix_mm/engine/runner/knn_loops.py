@@ -3,14 +3,14 @@ from typing import Dict, List, Tuple, Union
 import torch
 from mmengine.dist import all_gather, get_world_size
 from mmengine.evaluator import Evaluator
-from mmengine.model import is_model_wrapper
-from mmengine.registry import LOOPS
 from mmengine.runner import Runner, TestLoop, ValLoop, autocast
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from ...evaluation.knn import KNNAccuracy
+from ...registry import LOOPS
 from ...utils.pooling import pool
+from ...utils.unwrapping import unwrap
 
 
 def one_view(inputs: Union[Tensor, list]) -> Tensor:
@@ -176,8 +176,7 @@ class _KNNMixin:
 
     @torch.no_grad()
     def _extract(self, data_batch: dict) -> Tuple[Tensor, list]:
-        model = self.runner.model
-        model = model.module if is_model_wrapper(model) else model
+        model = unwrap(self.runner.model)
         # SelfSupDataPreprocessor goes by the order and knows no other keys.
         batch = dict(
             inputs=one_view(data_batch['inputs']),

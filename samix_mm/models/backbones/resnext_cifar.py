@@ -1,5 +1,6 @@
-from mmengine.registry import MODELS
 from mmpretrain.models import ResNet_CIFAR, ResNeXt
+
+from ...registry import MODELS
 
 
 @MODELS.register_module()

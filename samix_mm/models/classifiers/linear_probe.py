@@ -1,10 +1,10 @@
 from typing import Optional
 
 import torch
-from mmengine.registry import MODELS
 from mmpretrain.models import ImageClassifier
 from torch import Tensor
 
+from ...registry import MODELS
 from ...utils.pretrained import require_pretrained
 from ...utils.validation import check_backbone
 

@@ -2,11 +2,11 @@ from copy import deepcopy
 from functools import partial
 from typing import Dict, List, Optional, Tuple, Union
 
-from mmengine.registry import MODELS
 from mmpretrain.models import ImageClassifier
 from mmpretrain.structures import DataSample
 from torch import Tensor, nn
 
+from ...registry import MODELS
 from ...utils.validation import (check_backbone, check_choice, check_flag,
                                  check_share, check_weight)
 from ..losses.eta_balanced_cross_entropy import eta_balanced_cross_entropy

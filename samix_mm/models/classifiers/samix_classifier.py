@@ -1,7 +1,6 @@
 from typing import Union
 
-from mmengine.registry import MODELS
-
+from ...registry import MODELS
 from ..mixing import MixingMethod
 from .mix_classifier import MixClassifier
 

@@ -2,9 +2,9 @@ from typing import List, Optional, Union
 
 import torch.nn.functional as F
 from mmengine.model import BaseModule
-from mmengine.registry import MODELS
 from torch import Tensor, nn
 
+from ...registry import MODELS
 from ...utils.validation import check_count
 
 

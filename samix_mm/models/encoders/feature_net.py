@@ -2,9 +2,9 @@ from typing import Optional, Union
 
 import torch
 from mmengine.model import BaseModule
-from mmpretrain.registry import MODELS
 from torch import Tensor, nn
 
+from ...registry import MODELS
 from ...utils.pretrained import require_pretrained
 from ...utils.validation import check_part
 from .feature_stage import find_feature_stage, forward_to_stage

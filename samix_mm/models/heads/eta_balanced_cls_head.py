@@ -1,9 +1,9 @@
 from typing import Dict, Tuple
 
-from mmengine.registry import MODELS
 from mmpretrain.models import LinearClsHead
 from torch import Tensor
 
+from ...registry import MODELS
 from ...utils.lam import Lam
 from ..losses.eta_balanced_cross_entropy import EtaBalancedCrossEntropy
 

@@ -1,9 +1,9 @@
 from typing import List, Optional, Union
 
-from mmengine.registry import MODELS
 from mmpretrain.models import ContrastiveHead
 from torch import Tensor
 
+from ...registry import MODELS
 from ...utils.lam import Lam
 from ..losses.eta_balanced_info_nce import EtaBalancedInfoNCE
 

@@ -3,7 +3,8 @@ from typing import Optional
 import torch
 from mmcv.cnn import build_norm_layer
 from mmengine.model import BaseModule
-from mmengine.registry import MODELS
+
+from ...registry import MODELS
 
 
 @MODELS.register_module()

@@ -1,9 +1,9 @@
 import torch
 import torch.nn as nn
 import torch.nn.functional as F
-from mmengine.registry import MODELS
 from torch import Tensor
 
+from ...registry import MODELS
 from ...utils.lam import Lam, lam_like
 from ...utils.validation import check_unit_interval, check_weight
 

@@ -1,8 +1,8 @@
 import torch
 import torch.nn as nn
-from mmengine.registry import MODELS
 from torch import Tensor
 
+from ...registry import MODELS
 from ...utils.lam import Lam, lam_like
 from ...utils.validation import check_weight
 

@@ -4,9 +4,9 @@ import torch
 import torch.nn as nn
 import torch.nn.functional as F
 from mmengine.model import BaseModule
-from mmengine.registry import MODELS
 from torch import Tensor
 
+from ...registry import MODELS
 from ...utils.lam import Lam, lam_like
 from ...utils.validation import check_count, check_flag, check_unit_interval
 from .mixing_attention import attend, mixing_attention

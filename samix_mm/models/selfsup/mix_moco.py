@@ -3,10 +3,10 @@ from typing import Dict, List, Optional, Union
 
 import torch
 import torch.nn.functional as F
-from mmengine.registry import MODELS
 from mmpretrain.models import BaseSelfSupervisor
 from torch import Tensor, nn
 
+from ...registry import MODELS
 from ...utils.pooling import pool
 from ...utils.validation import (check_backbone, check_choice, check_count,
                                  check_part, check_positive, check_weight)
@@ -171,7 +171,9 @@ class MixMoCo(MixingAlgorithm, BaseSelfSupervisor):
             step.release(
                 self.clean_losses(inputs_q, view_k.keys, views.negatives)))
         losses.update(self.online_losses(mixture, views))
-        losses.update(self.objective.own_losses(views, view_k.keys))
+        losses.update(self.objective.own_losses(views))
+        losses.update(
+            self.after_backward(self.objective.update, views, view_k.keys))
         self.after_backward(enqueue, self.queue, self.queue_ptr, view_k.keys)
         losses.update(self.mixing.log_vars())
         return step.hand_over(losses)

@@ -1,4 +1,4 @@
-from typing import List
+from typing import Iterator, List, Tuple
 
 import torch
 from torch import Tensor, nn
@@ -14,9 +14,7 @@ class NormStatistics:
 
     def __init__(self, model: nn.Module) -> None:
         self._buffers: List[Tensor] = [
-            buffer for module in model.modules()
-            if isinstance(module, _NormBase)
-            for buffer in module.buffers(recurse=False)
+            buffer for _, buffer in norm_buffers(model)
         ]
         self._values = [buffer.clone() for buffer in self._buffers]
 
@@ -25,3 +23,10 @@ class NormStatistics:
         """Let the model have them again."""
         for buffer, value in zip(self._buffers, self._values):
             buffer.copy_(value)
+
+
+def norm_buffers(model: nn.Module) -> Iterator[Tuple[str, Tensor]]:
+    """The running statistics of a model's norm layers, by name."""
+    for name, module in model.named_modules():
+        if isinstance(module, _NormBase):
+            yield from module.named_buffers(prefix=name, recurse=False)

@@ -1,6 +1,7 @@
 import torch
 from mmengine.logging import HistoryBuffer
 
+from samix_mm.checkpoints.plain import to_plain
 from samix_mm.engine import PlainCheckpointHook
 from tests.helpers.tiny import TinyImages, make_runner
 
@@ -74,3 +75,17 @@ def test_checkpoint_without_a_log():
     checkpoint = dict(state_dict={})
     PlainCheckpointHook().after_load_checkpoint(None, checkpoint)
     assert checkpoint == dict(state_dict={})
+
+
+def test_only_logs_are_made_objects():
+    """A dict that looks like a log stays a dict where it is none."""
+    log = HistoryBuffer([1.], [1], 10)
+    plain = to_plain(log)
+    checkpoint = dict(
+        message_hub=dict(
+            log_scalars={'__history_buffer__': plain},
+            runtime_info=dict(best=dict(plain))))
+    PlainCheckpointHook().after_load_checkpoint(None, checkpoint)
+    hub = checkpoint['message_hub']
+    assert isinstance(hub['log_scalars']['__history_buffer__'], HistoryBuffer)
+    assert hub['runtime_info']['best'].keys() == plain.keys()

@@ -3,7 +3,8 @@ import torch
 from mmpretrain.registry import MODELS
 from torch import nn
 
-from samix_mm.models.encoders.feature_stage import find_feature_stage, forward_to_stage
+from samix_mm.models.encoders.feature_stage import (find_feature_stage,
+                                                    forward_to_stage)
 from tests.helpers.tiny import BACKBONES, network_state, vit_arch
 
 DEIT = dict(

@@ -83,13 +83,13 @@ def test_the_images_are_gone_in_the_backward_pass(make):
 
     model.data_preprocessor.forward = preprocess
     optim_wrapper = sgd(model)
-    update = optim_wrapper.update_params
+    backward = optim_wrapper.backward
     alive = []
 
     def watch(loss):
         alive.extend(ref() is not None for ref in images)
-        update(loss)
+        backward(loss)
 
-    optim_wrapper.update_params = watch
+    optim_wrapper.backward = watch
     model.train().train_step(data, optim_wrapper)
     assert alive and not any(alive)

@@ -1,10 +1,9 @@
 from typing import Dict, Iterable, List, Union
 
 import torch
-from mmengine.registry import MODELS
 from torch import Tensor, nn
 
-from ....registry import MIXING_METHODS
+from ....registry import MIXING_METHODS, MODELS
 from ....utils.lam import Lam, lam_like
 from ....utils.pretrained import require_pretrained
 from ....utils.validation import (check_count, check_flag, check_part,

@@ -1,9 +1,9 @@
 from typing import Any, Dict, List, Optional
 
-from mmengine.registry import MODELS
 from mmengine.structures import BaseDataElement
 from torch import Tensor, nn, no_grad
 
+from ....registry import MODELS
 from ....utils.pooling import pool
 from ....utils.sample_index import sample_indices
 from ....utils.validation import check_count
@@ -68,21 +68,21 @@ class ClusterObjective(MixingObjective):
         return eta_balanced_cross_entropy(cls_score, *labels.unbind(dim=1),
                                           mixture.shares[:, 0], eta).mean()
 
-    def own_losses(self, views: MatchedViews,
-                   keys: Tensor) -> Dict[str, Tensor]:
-        """The cluster head's loss, and the clusters' update; see
-        :meth:`MixingObjective.own_losses`.
+    def own_losses(self, views: MatchedViews) -> Dict[str, Tensor]:
+        """``loss_cluster``, which trains the cluster head; see
+        :meth:`MixingObjective.own_losses`."""
+        labels = self.labels_of(views.index)  # (N, )
+        return dict(
+            loss_cluster=self.cluster_head.loss(views.first.pooled, labels))
+
+    @no_grad()
+    def update(self, views: MatchedViews, keys: Tensor) -> Dict[str, Tensor]:
+        """Bring the memory of the clusters up to date; see
+        :meth:`MixingObjective.update`.
 
         Returns:
-            Dict[str, Tensor]: ``loss_cluster``; and for the log
-            ``cluster_change``, the share of the batch that went to another
-            cluster, and the sizes of clusters.
+            Dict[str, Tensor]: ``cluster_change``, the share of the batch that
+            went to another cluster, and the sizes of clusters.
         """
-        labels = self.labels_of(views.index)  # (N, )
-        loss = self.cluster_head.loss(views.first.pooled, labels)
-        with no_grad():
-            change = self.clusters.update(views.index, keys)
-        return dict(
-            loss_cluster=loss,
-            cluster_change=change,
-            **self.clusters.log_vars())
+        change = self.clusters.update(views.index, keys)
+        return dict(cluster_change=change, **self.clusters.log_vars())

@@ -1,6 +1,6 @@
-from mmengine.registry import MODELS
 from torch import Tensor, nn
 
+from ....registry import MODELS
 from ...losses.eta_balanced_info_nce import eta_balanced_info_nce
 from ...mixing import Mixture
 from ..views import MatchedViews, embed, similarities

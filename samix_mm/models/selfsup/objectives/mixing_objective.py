@@ -56,15 +56,25 @@ class MixingObjective(BaseModule):
             Tensor: The loss, a scalar.
         """
 
-    def own_losses(self, views: MatchedViews,
-                   keys: Tensor) -> Dict[str, Tensor]:
+    def own_losses(self, views: MatchedViews) -> Dict[str, Tensor]:
         """Losses that train the objective itself, on clean images.
+
+        Args:
+            views (MatchedViews): The views of the batch.
+
+        Returns:
+            Dict[str, Tensor]: Losses by name.
+        """
+        return {}
+
+    def update(self, views: MatchedViews, keys: Tensor) -> Dict[str, Tensor]:
+        """Take note of a batch, once the losses need nothing that changes.
 
         Args:
             views (MatchedViews): The views of the batch.
             keys (Tensor): Momentum embeddings of view k, (N, feat_dim).
 
         Returns:
-            Dict[str, Tensor]: Losses, and scalars for the log.
+            Dict[str, Tensor]: Scalars for the log.
         """
         return {}
