@@ -11,5 +11,6 @@ __all__ = [
     'DeferredRuntimeInfoHook', 'EMAMomentumHook', 'ExactResumeHook',
     'GuardedDistributedDataParallel', 'KNNTestLoop', 'KNNValLoop',
     'MaskLossAnnealHook', 'MergedOptimWrapperConstructor', 'MixedSampleHook',
-    'OnlineClusterHook', 'PlainCheckpointHook', 'SafeCheckpointHook'
+    'OnlineClusterHook', 'PlainCheckpointHook', 'SafeCheckpointHook',
+    'SkippedStepHook', 'TrainingCheckHook'
 ]

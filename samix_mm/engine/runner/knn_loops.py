@@ -63,7 +63,7 @@ def pooled_features(model: nn.Module, inputs: Tensor) -> Tensor:
     Raises:
         ValueError: If the backbone gives neither vectors nor maps.
     """
-    model = model.module if is_model_wrapper(model) else model
+    model = unwrap(model)
     return pool(model.backbone(inputs))
 
 

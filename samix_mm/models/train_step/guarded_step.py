@@ -190,7 +190,8 @@ class GuardedStepMixin:
         iteration = MessageHub.get_current_instance().get_info('iter')
         where = '' if iteration is None else f' at iteration {iteration}'
         self.skipped_steps += 1
-        self.skip_message = f'not finite{where}: {reason}{self.describe_step()}'
+        self.skip_message = (
+            f'not finite{where}: {reason}{self.describe_step()}')
         if self.skipped_steps > self.max_skipped:
             raise FloatingPointError(
                 f'{self.skip_message}, after {self.max_skipped} skipped steps '
