@@ -10,6 +10,7 @@ from ....utils.pretrained import require_pretrained
 from ....utils.validation import (check_count, check_flag, check_part,
                                   check_share, check_unit_interval,
                                   check_weight, is_number)
+from ...necks.mixer import Mixer
 from ..blending import adjust_mask
 from ..method import MixingMethod, Objective, masked_mixture
 from ..mixture import Mixture
@@ -55,7 +56,7 @@ class SAMix(MixingMethod):
             its ``init_cfg=dict(type='Pretrained', ...)``. Defaults to False.
 
     Raises:
-        TypeError: If ``mixer`` or ``mask_loss`` is no config.
+        TypeError: If ``mixer`` is no Mixer or ``mask_loss`` no config.
         ValueError: If an argument is out of its range, or the Mixer is frozen
             without a checkpoint that fits it.
     """
@@ -94,6 +95,10 @@ class SAMix(MixingMethod):
                 f'mixer_interval={mixer_interval} says how often the Mixer is '
                 'trained, but frozen=True; leave one of them out')
         self.mixer = _build('mixer', mixer, "dict(type='Mixer')")
+        if not isinstance(self.mixer, Mixer):
+            raise TypeError(
+                "mixer must be a Mixer such as dict(type='Mixer'), got "
+                f'{type(self.mixer).__name__}')
         self.mask_loss = _build('mask_loss', mask_loss,
                                 "dict(type='MaskLoss')")
         #: Optimizer steps made, by which ``mixer_interval`` counts.
