@@ -274,7 +274,9 @@ def _predictor(test_cfg: Optional[dict], predictors: List[str]) -> str:
         raise ValueError(
             "test_cfg must be such as dict(predict_on='online_mixed'), got "
             f'{test_cfg!r}')
-    name = test_cfg.get('predict_on', predictors[0])
+    name = test_cfg.get('predict_on')
+    if name is None:
+        return predictors[0]
     if name not in predictors:
         raise ValueError(
             f'test_cfg.predict_on must be one of {predictors}, got {name!r}; '

@@ -5,12 +5,12 @@ from mmengine.config import Config
 from mmengine.utils import import_modules_from_strings
 from mmpretrain.registry import MODELS
 
-from samix_mm.models import (MaskLoss, Mixer, MixClassifier, MixUp, Pairing,
+from samix_mm.models import (MaskLoss, MixClassifier, Mixer, MixUp, Pairing,
                              SAMix, SAMixClassifier, Sources)
 from tests.helpers.tiny import (BACKBONES, assert_same, batch, build,
                                 fix_pairings, model_cfg, momentum_params,
-                                network_state, online_state, samples,
-                                separate, sgd)
+                                network_state, online_state, samples, separate,
+                                sgd)
 
 LOSSES = ('loss_mix', 'loss_clean', 'loss_mixer', 'loss_mask')
 LAMS = torch.tensor([0.3, 0.55, 0.2, 0.7, 0.9])
