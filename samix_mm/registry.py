@@ -7,7 +7,8 @@ A component is registered in the scope ``samix_mm``, where
 name that another package registers, before or after, is that package's.
 """
 from difflib import get_close_matches
-from typing import Any, Optional, Sequence, Union
+from functools import partial
+from typing import Any, Callable, List, Optional, Sequence, Union
 
 import mmpretrain.registry as mmpretrain_registry
 from mmengine.registry import Registry
@@ -110,8 +111,39 @@ def build_mixing_method(cfg: dict, registry: Registry) -> Any:
     return kind(**args)
 
 
+class MixingMethodRegistry(Registry):
+    """A registry that tells of each name in it."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._listeners: List[Callable[[str], None]] = []
+
+    def for_each_name(self, listener: Callable[[str], None]) -> None:
+        """Call a function with each name, now and whenever one is added.
+
+        Args:
+            listener (Callable): It may be told of a name more than once.
+        """
+        self._listeners.append(listener)
+        for name in self.module_dict:
+            listener(name)
+
+    def register_module(self,
+                        name: Optional[Union[str, Sequence[str]]] = None,
+                        force: bool = False,
+                        module: Optional[type] = None) -> Any:
+        """As in ``Registry``."""
+        if module is None:  # a decorator
+            return partial(self.register_module, name, force)
+        super().register_module(name=name, force=force, module=module)
+        for listener in self._listeners:
+            for each in self.module_dict:
+                listener(each)
+        return module
+
+
 #: How images become one: ``mixing=dict(type='SAMix')`` in an algorithm.
-MIXING_METHODS = Registry(
+MIXING_METHODS = MixingMethodRegistry(
     'mixing method',
     build_func=build_mixing_method,
     scope=SCOPE,

@@ -32,6 +32,8 @@ class MixingAlgorithm(GuardedStepMixin):
 
     #: What of :class:`Sources` the algorithm can give a method.
     gives: FrozenSet[str] = frozenset({'features', 'labels'})
+    #: Of how many sources its mixed images may be; None for any number.
+    num_sources: Optional[FrozenSet[int]] = None
 
     def init_mixing(self, mixing: Union[dict, MixingMethod],
                     online: Dict[str, Optional[nn.Module]],
@@ -61,6 +63,12 @@ class MixingAlgorithm(GuardedStepMixin):
             raise ValueError(
                 f'{name} needs {sorted(needs - self.gives)}, which '
                 f'{type(self).__name__} cannot give; choose another method')
+        if (self.num_sources is not None
+                and self.mixing.num_sources - self.num_sources):
+            raise ValueError(
+                f'{type(self).__name__} mixes {_either(self.num_sources)} '
+                f'images, but {name} {_either(self.mixing.num_sources)}; '
+                'choose another method')
         if feature_net is not None and 'features' not in needs:
             raise ValueError(
                 f'feature_net gives features, but {name} works without; leave '
@@ -167,6 +175,11 @@ class MixingAlgorithm(GuardedStepMixin):
         if self.momentum_net is not None:
             self.momentum_net.update(self, momentum)
         self.mixing.after_optimizer_step()
+
+
+def _either(numbers: FrozenSet[int]) -> str:
+    """Numbers in words such as "1 or 2"."""
+    return ' or '.join(map(str, sorted(numbers)))
 
 
 def refuse_unknown(name: str, unknown: dict,

@@ -147,6 +147,16 @@ def assert_same(left, right, **tolerance):
             f'{k}: {m}')
 
 
+def separate(model):
+    """Give every part weights of its own."""
+    for index, (name, param) in enumerate(model.named_parameters()):
+        generator = torch.Generator().manual_seed(index)
+        noise = torch.randn(param.shape, generator=generator)
+        if not name.endswith('gamma'):
+            param.data += 0.1 * noise
+    return model
+
+
 def fix_pairings(model, *pairings):
     """Let the method draw these, the Mixer's before the online one."""
     pairings = list(pairings)

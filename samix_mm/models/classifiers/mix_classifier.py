@@ -114,9 +114,15 @@ class MixClassifier(MixingAlgorithm, ImageClassifier):
         self.mix_weight = check_weight('mix_weight', mix_weight)
         self.mix_batch_ratio = check_share('mix_batch_ratio', mix_batch_ratio)
         self.clean_weight = check_weight('clean_weight', clean_weight)
+        if not (mix_weight or clean_weight):
+            raise ValueError('mix_weight and clean_weight are both 0, so that '
+                             'nothing trains the network; raise one of them')
         self.clean_head = None
         if check_flag('clean_head', clean_head) and clean_weight:
             self.clean_head = deepcopy(self.head)
+            if not mix_weight:
+                # DDP would wait for its gradients.
+                self.head.requires_grad_(False)
         # Accuracy on mixed images means nothing.
         self.head.cal_acc = False
         self.init_mixing(
@@ -268,7 +274,9 @@ def _predictor(test_cfg: Optional[dict], predictors: List[str]) -> str:
         raise ValueError(
             "test_cfg must be such as dict(predict_on='online_mixed'), got "
             f'{test_cfg!r}')
-    name = test_cfg.get('predict_on', predictors[0])
+    name = test_cfg.get('predict_on')
+    if name is None:
+        return predictors[0]
     if name not in predictors:
         raise ValueError(
             f'test_cfg.predict_on must be one of {predictors}, got {name!r}; '

@@ -29,6 +29,7 @@ def mixing_inside(backbone: nn.Module, mixture: Mixture,
 
     Raises:
         ValueError: If what is mixed inside the network are not pairs.
+        RuntimeError: If the backbone does not get to that stage.
     """
     if mixture.level == 0:
         yield mixture.inputs
@@ -42,7 +43,10 @@ def mixing_inside(backbone: nn.Module, mixture: Mixture,
         inputs = torch.cat([inputs, mixture.companions])
         partner = partner + num
 
+    reached = []
+
     def mix(module: nn.Module, args: tuple, output: Any) -> Any:
+        reached.append(module)
         maps = output[0] if isinstance(output, (tuple, list)) else output
         mixed = _lerp(maps[partner], maps[:num], mixture.shares[:, 0])
         return mixed if maps is output else type(output)(
@@ -52,6 +56,11 @@ def mixing_inside(backbone: nn.Module, mixture: Mixture,
     handle = module.register_forward_hook(mix)
     try:
         yield inputs
+        if not reached:
+            raise RuntimeError(
+                f'{type(backbone).__name__} ends before level '
+                f'{mixture.level}, at which the mixing method mixes; leave '
+                'that one out of its levels')
     finally:
         handle.remove()
 

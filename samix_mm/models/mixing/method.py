@@ -39,12 +39,16 @@ class MixingMethod(BaseModule):
             Algorithms compute nothing else.
         levels (FrozenSet[int]): At which levels of the network it mixes, as
             in :attr:`Mixture.level`.
+        num_sources (FrozenSet[int]): Of how many sources its mixed images
+            are made, as in :attr:`Mixture.index`. Not every algorithm takes
+            other numbers than 2.
         learns (bool): Whether it has losses of its own, and therefore needs a
             momentum network to train through.
     """
 
     needs: FrozenSet[str] = frozenset()
     levels: FrozenSet[int] = frozenset({0})
+    num_sources: FrozenSet[int] = frozenset({2})
     learns: bool = False
 
     def __init__(
@@ -143,15 +147,16 @@ class MaskMethod(MixingMethod):
 
         Returns:
             Tensor: The share of the first image at each pixel, in [0, 1],
-            (M, 1, H, W).
+            (M, 1, H, W), or (1, 1, H, W) if it is the same in all.
         """
 
     @torch.no_grad()
     def mix(self, sources: Sources, pairing: Pairing) -> Mixture:
         """Blend by the masks; see :meth:`MixingMethod.mix`."""
-        mask = self.masks(sources, pairing)  # (M, 1, H, W)
-        return masked_mixture(sources, pairing.index, mask,
-                              mask.mean(dim=(1, 2, 3)))
+        index, size = pairing.index, sources.images.shape[2:]
+        mask = self.masks(sources, pairing).expand(len(index), 1, *size)
+        mask = at_least_float32(mask)  # (M, 1, H, W)
+        return masked_mixture(sources, index, mask, mask.mean(dim=(1, 2, 3)))
 
 
 def masked_mixture(sources: Sources, index: Tensor, mask: Tensor,
@@ -182,6 +187,10 @@ def with_first(index: Tensor) -> Tensor:
 def two_shares(lam: Lam, reference: Tensor) -> Tensor:
     """Label weights of pairs, (M, 2), at least float32, on the device of a
     reference with M rows."""
-    dtype = torch.promote_types(reference.dtype, torch.float32)
-    lam = lam_like(lam, reference.new_empty((len(reference), ), dtype=dtype))
+    lam = lam_like(lam, at_least_float32(reference[:, :0]))
     return torch.stack([lam, 1 - lam], dim=1)
+
+
+def at_least_float32(values: Tensor) -> Tensor:
+    """Numbers whose mean over an image is exact enough for a label."""
+    return values.to(torch.promote_types(values.dtype, torch.float32))

@@ -87,7 +87,8 @@ class PairingStream(RandomStream):
 
 
 def part_of_batch(ratio: float, num_images: int) -> int:
-    """Count the images of a part of the batch, at least two.
+    """Count the images of a part of the batch, at least two where there are
+    two.
 
     Args:
         ratio (float): The part, in (0, 1].
@@ -96,4 +97,4 @@ def part_of_batch(ratio: float, num_images: int) -> int:
     Returns:
         int: Their number, rounded up.
     """
-    return max(2, math.ceil(ratio * num_images))
+    return min(num_images, max(2, math.ceil(ratio * num_images)))

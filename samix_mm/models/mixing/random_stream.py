@@ -46,6 +46,15 @@ class RandomStream(nn.Module):
         return np.random.default_rng(
             [self.seed, get_rank(), num_draw, *self.salt])
 
+    def next(self) -> np.random.Generator:
+        """The generator of this draw, and go on to the next one; in
+        evaluation mode the stream stands still, so that pictures drawn there
+        do not use it up."""
+        rng = self.current()
+        if self.training:
+            self.advance()
+        return rng
+
     def advance(self) -> None:
         """Go on to the next draw."""
         self.num_draws += 1

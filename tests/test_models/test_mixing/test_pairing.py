@@ -128,6 +128,7 @@ def test_the_last_ratios_again(per_sample):
 
 
 @pytest.mark.parametrize('ratio, num, expected', [
-    (1., 7, 7), (0.5, 7, 4), (0.5, 8, 4), (0.01, 8, 2), (1., 2, 2)])
+    (1., 7, 7), (0.5, 7, 4), (0.5, 8, 4), (0.01, 8, 2), (1., 2, 2),
+    (1., 1, 1), (0.5, 1, 1)])
 def test_part_of_batch(ratio, num, expected):
     assert part_of_batch(ratio, num) == expected

@@ -2,6 +2,7 @@ import torch
 from torch import Tensor
 
 from ....registry import MIXING_METHODS
+from ....utils.lam import lam_like
 from ..method import MaskMethod
 from ..pairing import Pairing
 from ..random_stream import RandomStream
@@ -34,21 +35,17 @@ class CutMix(MaskMethod):
 
     def masks(self, sources: Sources, pairing: Pairing) -> Tensor:
         """See :meth:`MaskMethod.masks`; 0 in the box and 1 around it."""
-        images, lam = sources.images, pairing.lam
-        options = dict(dtype=torch.float32, device=images.device)
-        if not isinstance(lam, Tensor):
-            lam = torch.full((1, ), lam)
-        lam = lam.to(**options).view(-1, 1)  # (B, 1), B = 1 or M
-        centre = torch.from_numpy(self.centres.current().random(
-            (len(lam), 2))).to(**options)  # (B, 2)
-        # Pictures of masks, drawn in eval mode, do not use up the stream.
-        if self.training:
-            self.centres.advance()
+        size, device = sources.images.shape[2:], sources.images.device
+        num_boxes = (len(pairing.index)
+                     if isinstance(pairing.lam, Tensor) else 1)
+        centre = torch.from_numpy(self.centres.next().random((num_boxes, 2)))
+        centre = centre.float().to(device, non_blocking=True)  # (B, 2)
+        lam = lam_like(pairing.lam, centre).unsqueeze(1)  # (B, 1)
         half = (1 - lam).sqrt() / 2  # (B, 1)
         rows, columns = (
-            ((torch.arange(length, **options) + 0.5) / length
+            ((torch.arange(length, device=device) + 0.5) / length
              - centre[:, axis:axis + 1]).abs() < half
-            for axis, length in enumerate(images.shape[2:]))  # (B, H), (B, W)
+            for axis, length in enumerate(size))  # (B, H), (B, W)
         box = rows.unsqueeze(2) & columns.unsqueeze(1)  # (B, H, W)
-        mask = (~box).to(torch.float32).unsqueeze(1)
+        mask = (~box).float().unsqueeze(1)
         return mask.expand(len(pairing.index), -1, -1, -1)

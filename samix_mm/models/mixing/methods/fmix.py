@@ -15,11 +15,11 @@ class FMix(MaskMethod):
     r"""Binary masks of irregular shape, cut out of low-frequency noise.
 
     `FMix: Enhancing Mixed Sample Data Augmentation
-    <https://arxiv.org/abs/2002.12047>`_. Gaussian noise with a spectrum that
-    falls with a power of the frequency is sorted, and its largest
-    :math:`\lambda HW` positions show the first image. The spectrum is the
-    paper's, on both axes; its released code builds it from two rows. One
-    ratio for the batch makes one mask for the batch.
+    <https://arxiv.org/abs/2002.12047>`_. White noise whose spectrum is made
+    to fall with a power of the frequency is sorted, and its largest
+    :math:`\lambda HW` positions show the first image. Rows and columns are
+    treated alike, as in the paper; its released code builds the spectrum from
+    two rows. One ratio for the batch makes one mask for the batch.
 
     Args:
         alpha (float): Ratios are drawn from Beta(alpha, alpha). Defaults to
@@ -46,26 +46,21 @@ class FMix(MaskMethod):
         height, width = sources.images.shape[2:]
         device, num = sources.images.device, len(pairing.index)
         num_masks = num if isinstance(pairing.lam, Tensor) else 1
-        rng = self.noise.current()
-        shape = (num_masks, height, width // 2 + 1)
-        spectrum = torch.complex(*(
-            torch.from_numpy(rng.standard_normal(shape, 'float32'))
-            for _ in range(2))).to(device)  # (B, H, W // 2 + 1)
-        rounding = torch.from_numpy(rng.random(num_masks, 'float32'))
-        # Pictures of masks, drawn in eval mode, do not use up the stream.
-        if self.training:
-            self.noise.advance()
+        rng = self.noise.next()
+        noise, rounding = (
+            torch.from_numpy(values).to(device, non_blocking=True)
+            for values in (rng.standard_normal((num_masks, height, width),
+                                               'float32'),
+                           rng.random(num_masks, 'float32')))
+        spectrum = torch.fft.rfft2(noise)  # (B, H, W // 2 + 1)
         spectrum = spectrum / self._frequencies(height, width, device)
         grey = torch.fft.irfft2(spectrum, s=(height, width)).flatten(1)
-        lam = lam_like(pairing.lam, grey)  # (B, )
         # Rounded up or down with equal chance, as the paper's code does.
-        shown = lam * height * width
-        shown = torch.where(
-            rounding.to(device) < 0.5, shown.floor(), shown.ceil())
+        shown = lam_like(pairing.lam, grey) * (height * width)  # (B, )
+        shown = torch.where(rounding < 0.5, shown.floor(), shown.ceil())
         rank = grey.argsort(dim=1, descending=True).argsort(dim=1)  # (B, HW)
         mask = (rank < shown.unsqueeze(1)).float()
-        mask = mask.view(-1, 1, height, width)  # (B, 1, H, W)
-        return mask.expand(num, -1, -1, -1)
+        return mask.view(-1, 1, height, width).expand(num, -1, -1, -1)
 
     def _frequencies(self, height: int, width: int,
                      device: torch.device) -> Tensor:

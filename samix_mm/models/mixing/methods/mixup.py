@@ -1,8 +1,9 @@
+import torch
 from torch import Tensor
 
 from ....registry import MIXING_METHODS
-from ....utils.lam import lam_like
-from ..method import MaskMethod
+from ..method import MaskMethod, masked_mixture, two_shares
+from ..mixture import Mixture
 from ..pairing import Pairing
 from ..sources import Sources
 
@@ -27,7 +28,14 @@ class MixUp(MaskMethod):
         super().__init__(alpha, lam_per_sample)
 
     def masks(self, sources: Sources, pairing: Pairing) -> Tensor:
-        """See :meth:`MaskMethod.masks`."""
+        """The ratio everywhere; see :meth:`MaskMethod.masks`."""
         images = sources.images[:len(pairing.index)]
-        lam = lam_like(pairing.lam, images).view(-1, 1, 1, 1)  # (M, 1, 1, 1)
-        return lam.expand(-1, 1, *images.shape[2:])
+        lam = two_shares(pairing.lam, images)[:, 0]  # (M, )
+        return lam.view(-1, 1, 1, 1).expand(-1, 1, *images.shape[2:])
+
+    @torch.no_grad()
+    def mix(self, sources: Sources, pairing: Pairing) -> Mixture:
+        """Labels go by the ratio itself, which the mean of a mask is up to
+        rounding; see :meth:`MixingMethod.mix`."""
+        mask = self.masks(sources, pairing)  # (M, 1, H, W)
+        return masked_mixture(sources, pairing.index, mask, pairing.lam)

@@ -1,7 +1,9 @@
-from typing import Dict, List, NamedTuple, Optional, Sequence, Union
+from typing import Any, Dict, List, Optional, Sequence, Union
 
+import numpy as np
 import torch
-from torch import nn
+from mmengine.model import ModuleList
+from torch import Tensor
 
 from ....registry import MIXING_METHODS
 from ....utils.lam import Lam
@@ -12,18 +14,29 @@ from ..pairing import Pairing
 from ..random_stream import RandomStream
 from ..sources import Sources
 
+#: Of the stream of choices; those of the methods' streams begin with it.
+SALT = 5
 
-class ChosenPairing(NamedTuple):
-    """A :class:`Pairing` that remembers which method has drawn it.
+
+class ChosenPairing(Pairing):
+    """A pairing that knows which method has drawn it.
 
     Attributes:
-        lam (float | Tensor): As in :class:`Pairing`.
-        index (Tensor): As in :class:`Pairing`.
-        method (int): Number of the method.
+        number (int): Number of the method.
+        pairing (Pairing): What the method has drawn.
     """
-    lam: Lam
-    index: torch.Tensor
-    method: int
+    number: int
+    pairing: Pairing
+
+    @classmethod
+    def of(cls, number: int, pairing: Pairing) -> 'ChosenPairing':
+        """Remember the method."""
+        chosen = cls(pairing.lam, pairing.index)
+        chosen.number, chosen.pairing = number, pairing
+        return chosen
+
+    def _replace(self, **fields: Any) -> 'ChosenPairing':
+        return self.of(self.number, self.pairing._replace(**fields))
 
 
 @MIXING_METHODS.register_module()
@@ -37,59 +50,57 @@ class RandomChoice(MixingMethod):
             sum to 1. None chooses all equally often. Defaults to None.
 
     Raises:
-        TypeError: If ``methods`` is no list of configs.
-        ValueError: If there is no method, one learns, or ``probs`` do not fit
-            them.
+        TypeError: If one of ``methods`` is no config.
+        ValueError: If ``methods`` is no list of at least one, one learns, or
+            ``probs`` do not fit them.
 
     Examples:
         >>> from samix_mm.registry import MIXING_METHODS
+        >>> # CutMix with p = 0.5
         >>> method = MIXING_METHODS.build(dict(
-        ...     type='RandomChoice', probs=[0.7, 0.3],
-        ...     methods=[dict(type='MixUp', alpha=0.8), dict(type='CutMix')]))
+        ...     type='RandomChoice', probs=[0.5, 0.5],
+        ...     methods=[dict(type='CutMix'), dict(type='Vanilla')]))
     """
 
     def __init__(self,
-                 methods: List[Union[dict, MixingMethod]],
+                 methods: Sequence[Union[dict, MixingMethod]],
                  probs: Optional[Sequence[float]] = None) -> None:
         super().__init__()
         if not isinstance(methods, (list, tuple)) or not methods:
             raise ValueError(
                 'methods must be a list of mixing methods such as '
                 f"[dict(type='MixUp'), dict(type='CutMix')], got {methods!r}")
-        self.methods = nn.ModuleList(
+        self.methods = ModuleList(
             method if isinstance(method, MixingMethod) else
             MIXING_METHODS.build(method) for method in methods)
-        for method in self.methods:
+        for number, method in enumerate(self.methods, start=1):
             if method.learns:
                 raise ValueError(
                     f'{type(method).__name__} learns and cannot be one of '
                     "RandomChoice's methods; use it alone, or frozen")
+            # Two methods must not draw the same numbers.
+            for stream in method.modules():
+                if isinstance(stream, RandomStream):
+                    stream.salt = (SALT, number, *stream.salt)
         self.probs = _check_probs(probs, len(methods))
-        self.choices = RandomStream(5)
+        self.choices = RandomStream(SALT)
+        # Whatever is drawn must find what it needs.
+        for name in ('needs', 'levels', 'num_sources'):
+            setattr(self, name, frozenset().union(
+                *(getattr(method, name) for method in self.methods)))
 
-    @property
-    def needs(self) -> frozenset:
-        """What any of the methods asks for."""
-        return frozenset().union(*(method.needs for method in self.methods))
-
-    @property
-    def levels(self) -> frozenset:
-        """At which levels any of the methods mixes."""
-        return frozenset().union(*(method.levels for method in self.methods))
-
-    def draw(self, num: int, device: torch.device) -> ChosenPairing:
+    def draw(self, num: int, device: torch.device) -> Pairing:
         """Choose a method and let it draw; see :meth:`MixingMethod.draw`."""
-        rng = self.choices.current()
+        number = self._choose(self.choices.current())
         self.choices.advance()
-        number = int(rng.choice(len(self.methods), p=self.probs))
-        return ChosenPairing(*self.methods[number].draw(num, device), number)
+        return ChosenPairing.of(number, self.methods[number].draw(num, device))
 
-    def mix(self, sources: Sources,
-            pairing: Union[ChosenPairing, Pairing]) -> Mixture:
+    def mix(self, sources: Sources, pairing: Pairing) -> Mixture:
         """See :meth:`MixingMethod.mix`; a pairing that :meth:`draw` has not
         made, for pictures, goes to the first method."""
-        method = self.methods[getattr(pairing, 'method', 0)]
-        return method.mix(sources, Pairing(pairing.lam, pairing.index))
+        if isinstance(pairing, ChosenPairing):
+            return self.methods[pairing.number].mix(sources, pairing.pairing)
+        return self.methods[0].mix(sources, pairing)
 
     def set_in_channels(self, in_channels: int) -> None:
         """Tell the methods that work on features."""
@@ -97,11 +108,19 @@ class RandomChoice(MixingMethod):
             if 'features' in method.needs:
                 method.set_in_channels(in_channels)
 
-    def last_lams(self) -> List[Lam]:
-        """The last ratio of each method."""
-        return [lam for method in self.methods for lam in method.last_lams()]
+    def after_optimizer_step(self) -> None:
+        """Tell all methods."""
+        for method in self.methods:
+            method.after_optimizer_step()
 
-    def log_vars(self) -> Dict[str, torch.Tensor]:
+    def last_lams(self) -> List[Lam]:
+        """The last ratio of the method that was chosen last."""
+        if not self.choices.num_draws:
+            return []
+        rng = self.choices.generator_of(self.choices.num_draws - 1)
+        return self.methods[self._choose(rng)].last_lams()
+
+    def log_vars(self) -> Dict[str, Tensor]:
         """What all methods log."""
         return {
             name: value
@@ -109,14 +128,19 @@ class RandomChoice(MixingMethod):
             for name, value in method.log_vars().items()
         }
 
+    def _choose(self, rng: np.random.Generator) -> int:
+        """Number of a method."""
+        return int(rng.choice(len(self.methods), p=self.probs))
+
 
 def _check_probs(probs: Optional[Sequence[float]],
                  num_methods: int) -> Optional[List[float]]:
+    """Probabilities whose sum is 1 up to the last digit."""
     if probs is None:
         return None
     if (not isinstance(probs, (list, tuple)) or len(probs) != num_methods
             or not all(is_number(prob) and prob >= 0 for prob in probs)
-            or abs(sum(probs) - 1) > 1e-6):
+            or not abs(sum(probs) - 1) < 1e-6):
         raise ValueError(
             f'probs must be {num_methods} numbers of 0 or more, one for each '
             f'method, that sum to 1, got {probs!r}')

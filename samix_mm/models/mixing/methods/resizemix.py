@@ -1,8 +1,10 @@
+from typing import List, Sequence, Tuple
+
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from ....registry import MIXING_METHODS
+from ....utils.lam import Lam, lam_like
 from ....utils.validation import is_number
 from ..method import MixingMethod, two_shares, with_first
 from ..mixture import Mixture
@@ -17,83 +19,90 @@ class ResizeMix(MixingMethod):
 
     `ResizeMix: Mixing Data with Preserved Object Information and True Labels
     <https://arxiv.org/abs/2012.11101>`_. The side of the pasted image is
-    :math:`\tau \sim U(scale)` of the first one's, one for the batch; its
-    place is uniform among those where it is complete, one for each image. The
-    first image's label weight is the area it keeps. MMPretrain's augment of
-    the same name draws another distribution.
+    :math:`\tau = \sqrt{1-\lambda}` of the first one's, where
+    :math:`\tau \sim U(scale)`, one for the batch; its place is uniform among
+    those where it is complete, one for each image. The first image's label
+    weight is the area that it keeps. MMPretrain's augment of the same name
+    draws from another distribution.
 
     Args:
-        scale (Tuple[float, float]): Range of :math:`\tau`, in [0, 1].
-            Defaults to (0.1, 0.8).
-        interpolation (str): 'nearest' or 'bilinear'. Defaults to 'nearest'.
+        scale (Sequence[float]): Range of :math:`\tau`, in [0, 1]. Defaults to
+            (0.1, 0.8).
         lam_per_sample (bool): Whether to draw a scale for each sample instead
             of one for the batch. Defaults to False.
 
     Raises:
-        ValueError: If ``scale`` is no such range or ``interpolation`` none of
-            these.
+        ValueError: If ``scale`` is no such range.
     """
 
     def __init__(self,
-                 scale: tuple = (0.1, 0.8),
-                 interpolation: str = 'nearest',
+                 scale: Sequence[float] = (0.1, 0.8),
                  lam_per_sample: bool = False) -> None:
-        super().__init__(lam_per_sample=lam_per_sample)
+        # Beta(1, 1) is U(0, 1), and becomes the scale.
+        super().__init__(1., lam_per_sample)
         if (not isinstance(scale, (tuple, list)) or len(scale) != 2
                 or not all(is_number(end) for end in scale)
                 or not 0 <= scale[0] <= scale[1] <= 1):
             raise ValueError('scale must be two numbers in [0, 1], the lower '
                              f'one first, such as (0.1, 0.8), got {scale!r}')
-        if interpolation not in ('nearest', 'bilinear'):
-            raise ValueError("interpolation must be 'nearest' or 'bilinear', "
-                             f'got {interpolation!r}')
         self.scale = tuple(scale)
-        self.interpolation = interpolation
-        self.boxes = RandomStream(3)
+        self.places = RandomStream(3)
+
+    def draw(self, num: int, device: torch.device) -> Pairing:
+        """Draw scales and partners; see :meth:`MixingMethod.draw`."""
+        pairing = super().draw(num, device)
+        return pairing._replace(lam=self._ratio(pairing.lam))
+
+    def last_lams(self) -> List[Lam]:
+        """See :meth:`MixingMethod.last_lams`."""
+        return [self._ratio(uniform) for uniform in super().last_lams()]
 
     @torch.no_grad()
     def mix(self, sources: Sources, pairing: Pairing) -> Mixture:
         """See :meth:`MixingMethod.mix`."""
-        images, index = sources.images, pairing.index
-        num, size = len(index), images.shape[2:]
-        boxes = self._draw_boxes(num, size)  # (M, 4)
-        mixed = images[:num].clone()
-        mask = images.new_ones((num, 1, *size))
-        partners = sources.partners[index]
-        for row, (top, left, height, width) in enumerate(boxes):
-            box = (row, slice(None), slice(top, top + height),
-                   slice(left, left + width))
-            mixed[box] = self._shrink(partners[row:row + 1], height, width)
-            mask[box] = 0
-        return Mixture(mixed, with_first(index),
+        images = sources.images[:len(pairing.index)]  # (M, 3, H, W)
+        places = torch.from_numpy(self.places.next().random(
+            (len(images), 2), 'float32'))
+        places = places.to(images.device, non_blocking=True)
+        scale = (1 - lam_like(pairing.lam, places)).sqrt()  # (M, )
+        (row, in_rows), (column, in_columns) = (
+            _pasted(scale, places[:, axis], length)
+            for axis, length in enumerate(images.shape[2:]))
+        box = in_rows.unsqueeze(2) & in_columns.unsqueeze(1)  # (M, H, W)
+        box = box.unsqueeze(1)
+        pasted = sources.partners[pairing.index.view(-1, 1, 1), :,
+                                  row.unsqueeze(2),
+                                  column.unsqueeze(1)]  # (M, H, W, 3)
+        mixed = torch.where(box, pasted.movedim(3, 1), images)
+        mask = (~box).float()  # (M, 1, H, W)
+        return Mixture(mixed, with_first(pairing.index),
                        two_shares(mask.mean(dim=(1, 2, 3)), mask), mask)
 
-    def _draw_boxes(self, num: int, size: torch.Size) -> list:
-        """Top, left, height and width of each pasted image."""
-        rng = self.boxes.current()
-        # Pictures of masks, drawn in eval mode, do not use up the stream.
-        if self.training:
-            self.boxes.advance()
-        num_scales = num if self.pairings.lam_per_sample else 1
-        scales = rng.uniform(*self.scale, size=num_scales)
-        places = rng.random((num, 2))
-        boxes = []
-        for row in range(num):
-            sides = [
-                max(1, round(scales[row % num_scales] * side))
-                for side in size
-            ]
-            corner = [
-                int(place * (side - pasted + 1))
-                for place, side, pasted in zip(places[row], size, sides)
-            ]
-            boxes.append((*corner, *sides))
-        return boxes
+    def _ratio(self, uniform: Lam) -> Lam:
+        r"""The share :math:`1 - \tau^2` of the first image, whose scale was
+        drawn from U(0, 1)."""
+        low, high = self.scale
+        return 1 - (low + (high - low) * uniform)**2
 
-    def _shrink(self, image: Tensor, height: int, width: int) -> Tensor:
-        """Resize an image (1, 3, H, W)."""
-        if self.interpolation == 'nearest':
-            return F.interpolate(image, (height, width), mode='nearest')[0]
-        return F.interpolate(
-            image, (height, width),
-            mode='bilinear', align_corners=False, antialias=True)[0]
+
+def _pasted(scale: Tensor, place: Tensor,
+            length: int) -> Tuple[Tensor, Tensor]:
+    """Where rows or columns of a mixed image come from.
+
+    Args:
+        scale (Tensor): Side of the pasted image by that of the whole, (M, ).
+        place (Tensor): In [0, 1), (M, ).
+        length (int): Number of rows or columns, L.
+
+    Returns:
+        Tuple[Tensor, Tensor]: The partner's row at each row, (M, L), to be
+        used where it is inside the pasted image, also (M, L).
+    """
+    side = (scale * length).round().clamp(min=1)  # (M, )
+    # Rounding must not make a place of 0.9999 the one behind the last.
+    first = torch.minimum((place * (length - side + 1)).floor(), length - side)
+    offset = torch.arange(length, device=scale.device) - first.unsqueeze(1)
+    inside = (offset >= 0) & (offset < side.unsqueeze(1))  # (M, L)
+    # The nearest one, as torch.nn.functional.interpolate computes it.
+    row = (offset * (length / side).unsqueeze(1)).floor()
+    return row.clamp(0, length - 1).long(), inside

@@ -1,4 +1,4 @@
-from typing import Dict, Iterable, List, Union
+from typing import Any, Dict, Iterable, List, Union, cast
 
 import torch
 from torch import Tensor, nn
@@ -9,6 +9,7 @@ from ....utils.pretrained import require_pretrained
 from ....utils.validation import (check_count, check_flag, check_part,
                                   check_share, check_unit_interval,
                                   check_weight, is_number)
+from ...necks.mixer import Mixer
 from ..blending import adjust_mask
 from ..method import MixingMethod, Objective, masked_mixture
 from ..mixture import Mixture
@@ -54,7 +55,7 @@ class SAMix(MixingMethod):
             its ``init_cfg=dict(type='Pretrained', ...)``. Defaults to False.
 
     Raises:
-        TypeError: If ``mixer`` or ``mask_loss`` is no config.
+        TypeError: If ``mixer`` is no Mixer or ``mask_loss`` no config.
         ValueError: If an argument is out of its range, or the Mixer is frozen
             without a checkpoint that fits it.
     """
@@ -88,20 +89,20 @@ class SAMix(MixingMethod):
         self.mixer_batch_ratio = check_share('mixer_batch_ratio',
                                              mixer_batch_ratio)
         self.frozen = check_flag('frozen', frozen)
+        self.learns = not frozen
         if frozen and mixer_interval > 1:
             raise ValueError(
                 f'mixer_interval={mixer_interval} says how often the Mixer is '
                 'trained, but frozen=True; leave one of them out')
-        self.mixer = _build('mixer', mixer, "dict(type='Mixer')")
-        self.mask_loss = _build('mask_loss', mask_loss,
-                                "dict(type='MaskLoss')")
+        self.mixer: Any = _build('mixer', mixer, "dict(type='Mixer')")
+        if not isinstance(self.mixer, Mixer):
+            raise TypeError(
+                "mixer must be a Mixer such as dict(type='Mixer'), got "
+                f'{type(self.mixer).__name__}')
+        self.mask_loss: Any = _build('mask_loss', mask_loss,
+                                     "dict(type='MaskLoss')")
         #: Optimizer steps made, by which ``mixer_interval`` counts.
         self.num_steps = 0
-
-    @property
-    def learns(self) -> bool:
-        """Whether the Mixer is trained."""
-        return not self.frozen
 
     def set_in_channels(self, in_channels: int) -> None:
         """Build the Mixer's layers for maps of ``in_channels`` channels."""
@@ -125,7 +126,7 @@ class SAMix(MixingMethod):
     def loss(self, mixture: Mixture, objective: Objective
              ) -> Dict[str, Tensor]:
         """The Mixer's loss (Eqs. 8 and 11); see :meth:`MixingMethod.loss`."""
-        mask, lam = mixture.mask, mixture.shares[:, 0]
+        mask, lam = cast(Tensor, mixture.mask), mixture.shares[:, 0]
         mask_loss = self.mask_loss(mask, lam)
         return dict(
             loss_mixer=self.mixer_weight * objective(mixture, self.eta),
@@ -193,7 +194,7 @@ class SAMix(MixingMethod):
         return torch.tensor(self.num_steps)
 
     def set_extra_state(self, state: Tensor) -> None:
-        self.num_steps = state.item()
+        self.num_steps = int(state)
 
 
 @torch.no_grad()

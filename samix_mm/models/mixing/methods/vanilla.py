@@ -1,7 +1,7 @@
 import torch
 
 from ....registry import MIXING_METHODS
-from ..method import MixingMethod
+from ..method import MixingMethod, at_least_float32
 from ..mixture import Mixture
 from ..pairing import Pairing
 from ..sources import Sources
@@ -11,6 +11,8 @@ from ..sources import Sources
 class Vanilla(MixingMethod):
     """No mixing: the images as they are, one source each."""
 
+    num_sources = frozenset({1})
+
     def __init__(self) -> None:
         super().__init__()
 
@@ -18,8 +20,11 @@ class Vanilla(MixingMethod):
         """Pair each image with itself, without random numbers."""
         return Pairing(1., torch.arange(num, device=device))
 
+    @torch.no_grad()
     def mix(self, sources: Sources, pairing: Pairing) -> Mixture:
         """See :meth:`MixingMethod.mix`."""
-        index = pairing.index.unsqueeze(1)  # (M, 1)
-        shares = torch.ones_like(index, dtype=torch.float32)
-        return Mixture(sources.images[:len(index)], index, shares)
+        images = sources.images[:len(pairing.index)]  # (M, 3, H, W)
+        index = torch.arange(len(images), device=images.device).unsqueeze(1)
+        shares = at_least_float32(images[:, :0]).new_ones(index.shape)
+        mask = shares.view(-1, 1, 1, 1).expand(-1, 1, *images.shape[2:])
+        return Mixture(images, index, shares, mask)
