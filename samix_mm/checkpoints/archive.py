@@ -8,7 +8,6 @@ never be larger than the file.
 """
 import os
 import re
-import stat
 import struct
 import zipfile
 import zlib
@@ -174,34 +173,6 @@ def is_archive(file: BinaryIO) -> bool:
     """Whether a file starts as a zip archive does; reads from its start."""
     file.seek(0)
     return file.read(4) == b'PK\3\4'
-
-
-def damage_of(path: str) -> Optional[str]:
-    """Find out whether a checkpoint can be read to its end.
-
-    Args:
-        path (str): The file.
-
-    Returns:
-        str | None: What is wrong with it; None if it is whole.
-
-    Raises:
-        OSError: If it cannot be read for another reason than its content,
-            such as permissions or a failing disk.
-    """
-    try:
-        if not stat.S_ISREG(os.stat(path).st_mode):
-            return 'it is no regular file'
-        with open(path, 'rb') as file:
-            if not is_archive(file):
-                return 'it is cut off, or no checkpoint of PyTorch 1.6 or ' \
-                    'later'
-            Archive(file).check_rest()
-    except (FileNotFoundError, NotADirectoryError):
-        return 'there is no such file'
-    except (DamagedCheckpointError, UnsafeCheckpointError) as error:
-        return str(error)
-    return None
 
 
 class _FailureKeeper:

@@ -13,8 +13,8 @@ import torch
 
 from .errors import (DamagedCheckpointError, ForbiddenGlobalError,
                      UnsafeCheckpointError)
-from .pickles import read_pickle
-from .tensors import Storages, bytes_of
+from .pickles import interpret_pickle
+from .tensors import Storages, bytes_of, stay
 from .trusted_types import BUILDERS, SYMBOLS
 
 _MAGIC = 0x1950a86a20f9469cfc6c
@@ -23,7 +23,8 @@ _LENGTH = struct.Struct('<q')
 _MAX_LINE = 1 << 10
 
 
-def read_old_format(file: BinaryIO, map_location: Any) -> Any:
+def read_old_format(file: BinaryIO, map_location: Any,
+                    with_values: bool) -> Any:
     """Read a checkpoint of this format.
 
     The pickle with the tensors is read twice, as it is known only after it
@@ -32,6 +33,7 @@ def read_old_format(file: BinaryIO, map_location: Any) -> Any:
     Args:
         file (BinaryIO): The file, at its start.
         map_location: As in :func:`torch.load`.
+        with_values (bool): Whether tensors get memory.
 
     Returns:
         Any: Its content.
@@ -51,12 +53,14 @@ def read_old_format(file: BinaryIO, map_location: Any) -> Any:
         bounded.read_at(places[key], bytes_of(storage))
         return storage
 
-    noted = Storages(note, lambda storage, location: storage)
-    read_pickle(bounded, SYMBOLS, BUILDERS, noted.load)
+    noted = Storages(note, stay)
+    content = interpret_pickle(bounded, SYMBOLS, BUILDERS, noted.load)
     places = _find_storages(bounded, sizes)
+    if not with_values:
+        return content
     bounded.seek(start)
     storages = Storages(create, map_location)
-    return read_pickle(bounded, SYMBOLS, BUILDERS, storages.load)
+    return interpret_pickle(bounded, SYMBOLS, BUILDERS, storages.load)
 
 
 def _read_header(file: '_Bounded') -> None:
@@ -66,7 +70,7 @@ def _read_header(file: '_Bounded') -> None:
             'not read; load it with torch.load, and save it again')
     try:
         magic, protocol, system = [
-            read_pickle(file, {}, {}) for _ in range(3)
+            interpret_pickle(file, {}, {}) for _ in range(3)
         ]
     except ForbiddenGlobalError:
         raise
@@ -83,7 +87,7 @@ def _read_header(file: '_Bounded') -> None:
 def _find_storages(file: '_Bounded', sizes: Dict[str, int]
                    ) -> Dict[str, int]:
     """Where the bytes of each storage begin."""
-    keys = read_pickle(file, {}, {})
+    keys = interpret_pickle(file, {}, {})
     if type(keys) is not list or any(type(key) is not str for key in keys) \
             or sorted(keys) != sorted(sizes):
         raise DamagedCheckpointError('its list of storages is wrong')

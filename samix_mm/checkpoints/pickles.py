@@ -35,7 +35,7 @@ class Symbol(NamedTuple):
     value: Any = None
 
 
-def read_pickle(file: BinaryIO,
+def interpret_pickle(file: BinaryIO,
                 symbols: Dict[str, Any],
                 builders: Dict[type, Callable],
                 load_storage: Optional[Callable] = None) -> Any:

@@ -1,26 +1,32 @@
 """Read either format of ``torch.save`` without running code."""
 import io
 import os
+import stat
 import sys
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Optional
 
 import torch
 
 from .archive import Archive, is_archive
-from .errors import DamagedCheckpointError
+from .errors import DamagedCheckpointError, UnsafeCheckpointError
 from .limits import check_limits
 from .old_format import read_old_format
-from .pickles import read_pickle
-from .tensors import Storages, bytes_of
+from .pickles import interpret_pickle
+from .tensors import Storages, bytes_of, stay
 from .trusted_types import BUILDERS, SYMBOLS
 
 
-def read_checkpoint(file: BinaryIO, map_location: Any = None) -> dict:
+def read_checkpoint(file: BinaryIO,
+                    map_location: Any = None,
+                    with_values: bool = True) -> dict:
     """Read a checkpoint without running code from it.
 
     Args:
         file (BinaryIO): The file, seekable.
         map_location (optional): As in :func:`torch.load`.
+        with_values (bool): Whether tensors get memory; if not, the file is
+            read and compared with its checksums all the same. Defaults to
+            True.
 
     Returns:
         dict: The checkpoint.
@@ -35,12 +41,41 @@ def read_checkpoint(file: BinaryIO, map_location: Any = None) -> dict:
     read = _read_archive if is_archive(file) else read_old_format
     file_size = file.seek(0, os.SEEK_END)
     file.seek(0)
-    checkpoint = read(file, map_location)
+    checkpoint = read(file, map_location, with_values)
     check_limits(checkpoint, file_size)
     return checkpoint
 
 
-def _read_archive(file: BinaryIO, map_location: Any) -> Any:
+def damage_of(path: str) -> Optional[str]:
+    """Find out whether a checkpoint can be read to its end.
+
+    Args:
+        path (str): The file.
+
+    Returns:
+        str | None: What is wrong with it; None if it is whole. A file that
+        is refused as unsafe is not damaged: whoever loads it is told.
+
+    Raises:
+        OSError: If it cannot be read for another reason than its content,
+            such as permissions or a failing disk.
+    """
+    try:
+        if not stat.S_ISREG(os.stat(path).st_mode):
+            return 'it is no regular file'
+        with open(path, 'rb') as file:
+            read_checkpoint(file, with_values=False)
+    except (FileNotFoundError, NotADirectoryError):
+        return 'there is no such file'
+    except UnsafeCheckpointError:
+        return None
+    except DamagedCheckpointError as error:
+        return str(error)
+    return None
+
+
+def _read_archive(file: BinaryIO, map_location: Any,
+                  with_values: bool) -> Any:
     archive = Archive(file)
     _check_byte_order(archive)
 
@@ -50,13 +85,15 @@ def _read_archive(file: BinaryIO, map_location: Any) -> Any:
             raise DamagedCheckpointError(
                 f'its storage {name[:80]!r} should have {size:,} bytes, and '
                 f'has {archive.size(name):,}')
+        if not with_values:
+            return torch.UntypedStorage(size, device='meta')
         storage = torch.UntypedStorage(size)
         archive.read_into(name, bytes_of(storage))
         return storage
 
-    storages = Storages(create, map_location)
+    storages = Storages(create, map_location if with_values else stay)
     content = io.BytesIO(archive.read('data.pkl'))
-    checkpoint = read_pickle(content, SYMBOLS, BUILDERS, storages.load)
+    checkpoint = interpret_pickle(content, SYMBOLS, BUILDERS, storages.load)
     archive.check_rest()
     return checkpoint
 

@@ -17,8 +17,8 @@ import mmengine.runner._flexible_runner as flexible_runner
 import mmengine.runner.runner as mmengine_runner
 from mmengine.logging import print_log
 
-from .archive import damage_of
 from .errors import DamagedCheckpointError
+from .readers import damage_of
 from .run_files import RunFiles
 
 #: What MMEngine's CheckpointHook names its files.

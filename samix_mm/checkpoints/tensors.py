@@ -97,6 +97,12 @@ class Storages:
                 "here; load it with map_location='cpu'") from error
 
 
+def stay(storage: torch.UntypedStorage,
+         location: str) -> torch.UntypedStorage:
+    """A ``map_location`` that leaves storages where they were created."""
+    return storage
+
+
 def element_size(dtype: torch.dtype) -> int:
     """Bytes of an element."""
     return torch.empty((), dtype=dtype).element_size()

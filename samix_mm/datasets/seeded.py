@@ -93,7 +93,8 @@ class SeededBatches(Sampler):
         return len(self.batch_sampler)
 
     def __getattr__(self, name: str) -> Any:
-        if name == 'batch_sampler':  # while it is unpickled
+        # Not there while unpickling; Python < 3.11 also asks for __getstate__.
+        if name == 'batch_sampler' or name.startswith('__'):
             raise AttributeError(name)
         return getattr(self.batch_sampler, name)
 
@@ -122,6 +123,7 @@ class SeededDataset(Dataset):
         return len(self.dataset)
 
     def __getattr__(self, name: str) -> Any:
-        if name == 'dataset':  # while it is unpickled
+        # Not there while unpickling; Python < 3.11 also asks for __getstate__.
+        if name == 'dataset' or name.startswith('__'):
             raise AttributeError(name)
         return getattr(self.dataset, name)

@@ -14,6 +14,7 @@ from mmpretrain.registry import MODELS
 
 import samix_mm
 from samix_mm.checkpoints.loading import UnsafeCheckpointError, load_checkpoint
+from tests.helpers.archives import rewrite
 from tests.helpers.tiny import BACKBONES, build, loader, make_runner, model_cfg
 from tests.helpers.tiny_ssl import build_moco
 from tests.test_checkpoints.test_loading import CreatesFile
@@ -170,6 +171,47 @@ def test_the_command_line_refuses_it(hostile):
     assert not victim.exists()
 
 
+def torchscript(path, victim):
+    """An archive whose code reads a file when it is loaded."""
+    torch.jit.save(torch.jit.script(torch.nn.Linear(2, 2)), path)
+
+
+def torchscript_below(path, victim):
+    """The same with everything one folder further down."""
+    torchscript(path, victim)
+    rewrite(path, lambda members: {
+        f'archive/{name}': content for name, content in members.items()})
+
+
+def weights_with_code(path, victim):
+    """Tensors, and what makes PyTorch < 2.6 hand the file to TorchScript."""
+    torch.save(dict(state_dict=dict(weight=torch.ones(2))), path)
+    rewrite(path, lambda members: dict(members, **{
+        f'{path.stem}/constants.pkl': b'\x80\x02).',
+        f'{path.stem}/code/__torch__.py': b''}))
+
+
+@pytest.mark.parametrize('make', [
+    torchscript, torchscript_below, weights_with_code])
+@pytest.mark.parametrize('name', ['epoch_1.pth', 'model.pt'])
+@pytest.mark.parametrize('vouched', ['0', '1'])
+def test_torchscript_never_reaches_its_loader(tmp_path, make, name, vouched,
+                                              monkeypatch):
+    monkeypatch.setenv(VOUCH, vouched)
+    for module in (torch, torch.jit):
+        monkeypatch.setattr(module, 'load', lambda *args, **kwargs: 1 / 0)
+    path = tmp_path / name
+    make(path, tmp_path / 'victim')
+    with pytest.raises(UnsafeCheckpointError, match='TorchScript') as info:
+        load_checkpoint(str(path))
+    assert VOUCH not in str(info.value)
+
+
+def test_a_file_may_be_named_code(tmp_path):
+    torch.save(dict(weight=torch.ones(2)), tmp_path / 'code.pth')
+    assert load_checkpoint(tmp_path / 'code.pth')['weight'].sum() == 2
+
+
 @pytest.mark.parametrize('place', [
     'meta', 'state_dict', 'optimizer', 'message_hub', 'param_schedulers'])
 @pytest.mark.parametrize('zipped', [True, False], ids=['zip', 'old format'])
@@ -207,7 +249,7 @@ class TestSources:
         found = {(file, ast.unparse(keywords['weights_only']))
                  for file, name, keywords in named('load')
                  if name == 'torch.load'}
-        vouched = {('checkpoint.py', 'not vouched')}
+        vouched = {('loading.py', 'False')}
         assert vouched <= found
         assert {value for _, value in found - vouched} <= {'True'}
 

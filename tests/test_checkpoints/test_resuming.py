@@ -10,10 +10,10 @@ import pytest
 import torch
 from mmengine.hooks import Hook
 
-from samix_mm.checkpoints.archive import damage_of
 from samix_mm.checkpoints.atomic_backend import AtomicLocalBackend
 from samix_mm.checkpoints.loading import (DamagedCheckpointError,
                                           load_checkpoint)
+from samix_mm.checkpoints.readers import damage_of
 from samix_mm.checkpoints.resuming import find_whole_checkpoint
 from tests.helpers.tiny import loader, make_runner
 

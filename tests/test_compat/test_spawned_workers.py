@@ -1,4 +1,8 @@
 """Data loaders whose workers are spawned, as on Windows and Python 3.14."""
+import sys
+import threading
+from pathlib import Path
+
 import mmengine.dataset
 import numpy as np
 import pytest
@@ -26,10 +30,10 @@ class Numbers(Dataset):
 
 
 class WithHandle(Numbers):
-    """Leaves out of its pickle what cannot be sent, as files with locks do."""
+    """Leaves a lock, which cannot be sent, out of its pickle."""
 
     def __init__(self):
-        self.handle = open(__file__)
+        self.handle = threading.Lock()
 
     def __getstate__(self):
         return dict(handle=None)
@@ -135,8 +139,6 @@ if __name__ == '__main__':
 
 
 def test_our_data_sets_and_hooks_in_a_whole_run(tmp_path):
-    import sys
-    from pathlib import Path
     (tmp_path / 'script.py').write_text(SCRIPT)
     config = Path(__file__).parents[2] / 'configs/samix/samix_digits_r18.py'
     run(sys.executable, 'script.py', config, tmp_path / 'run', cwd=tmp_path)

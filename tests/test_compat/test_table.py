@@ -180,8 +180,9 @@ assert runner.MMDistributedDataParallel is DDP
 assert runner.find_latest_checkpoint is find
 assert mmcv.adjust_hue is adjust_hue
 calls.clear()
-loader = Runner.build_dataloader(dict(dataset=[0], sampler=[0], collate_fn=dict(
-    type='default_collate', _scope_='mmpretrain')))
+loader = Runner.build_dataloader(dict(
+    dataset=[0], sampler=[0],
+    collate_fn=dict(type='default_collate', _scope_='mmpretrain')))
 assert calls and list(loader)
 '''
 

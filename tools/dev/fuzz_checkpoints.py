@@ -9,6 +9,7 @@ them, hostile ones and TorchScript among them, are spoiled at random
 
 - runs code: a program is started, a file written or removed, a module
   imported, text compiled, or the file of the hostile ones appears;
+- is loaded although ``damage_of`` finds it damaged, or the other way round;
 - raises anything but the errors that are documented, or one without a
   sentence that names the file;
 - gives something else than the whole file does, although its bytes were
@@ -39,10 +40,10 @@ from checkpoint_mutations import (BYTES, Mutation, mutations_of, originals,
                                   spoil_directory)
 from mmengine.logging import MMLogger
 
-from samix_mm.checkpoints.archive import damage_of
 from samix_mm.checkpoints.loading import (DamagedCheckpointError,
                                           UnsafeCheckpointError,
                                           load_checkpoint)
+from samix_mm.checkpoints.readers import damage_of
 from samix_mm.checkpoints.trusted_fields import ForgedCheckpointError
 
 SECONDS = 20
@@ -104,9 +105,13 @@ def outcome(path: str, expected: Optional[Any]) -> str:
     except ERRORS as error:
         if path not in str(error) or len(str(error)) < len(path) + 20:
             return f'FAILED: {type(error).__name__} says {error}'
+        if damage is None and isinstance(error, DamagedCheckpointError):
+            return f'FAILED: damage_of did not find {error}'
         return type(error).__name__
     except BaseException as error:
         return f'FAILED: {type(error).__name__}: {error}'
+    if damage is not None:
+        return f'FAILED: damage_of said {damage}'
     if not isinstance(loaded, dict):
         return f'FAILED: loaded a {type(loaded).__name__}'
     if expected is not None and describe(loaded) != expected:

@@ -1,29 +1,54 @@
-"""Kill a training at random moments, resume it each time, and compare.
+"""Kill a training again and again, resume it each time, and compare.
 
 Usage: ``python tools/dev/kill_and_resume.py CONFIG [--kills 25]
-[--processes 2] [--cfg-options key=value ...]``
+[--processes 2] [--unseeded] [--cfg-options key=value ...]``
 
 The training runs once in one go, and once more killed (SIGKILL, all of its
-processes) after random times and resumed with ``--resume``, until it has been
-killed so often and has come to its end. Its last weights must be those of the
-first run, bit for bit; a run that cannot be resumed is an error. ``places``
-are the newest whole checkpoints after the kills, in iterations or epochs.
+processes) and resumed with ``--resume``, until it has been killed so often
+and has come to its end. Every second kill comes at a random time, the others
+within milliseconds of a file that is created, renamed or removed in the
+directory of the run. Hooks, validation and ``save_best`` are those of the
+config.
+
+Both runs must end with the same weights, buffers, optimizer, schedules,
+place, and losses of all iterations, bit for bit; the losses, of which the
+checkpoint has one for each iteration, also say how many were trained. With
+``--unseeded`` the runs have no fixed seed: the one to be killed begins with
+the first checkpoint of the other, and each process draws a seed of its own.
+
+The result is printed as JSON. The exit status is 1 if anything differs, or
+the training ended before it was killed so often.
 """
 import argparse
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
 import time
+import uuid
 from pathlib import Path
+from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Tuple
 
 import torch
 
 from samix_mm.checkpoints.resuming import find_whole_checkpoint
 
-TOOLS = Path(__file__).parents[1]
+TRAIN = Path(__file__).parents[1] / 'train.py'
+#: In the environment of all processes that are started here, so that each can
+#: be found, whatever session it has made its own.
+MARK = f'KILL_AND_RESUME={uuid.uuid4()}'
+#: Numbers of the log that are of the clock, not of the training.
+CLOCK = ('time', 'data_time', 'memory')
+
+
+class Kill(NamedTuple):
+    """When a training was killed, and the newest checkpoint after that."""
+    moment: str
+    seconds: float
+    place: str
 
 
 def parse_args() -> argparse.Namespace:
@@ -35,16 +60,23 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--seed', type=int, default=0, help='of the moments of kills')
     parser.add_argument(
+        '--shortest', type=float, default=0.,
+        help='seconds of a training before it is killed, at least')
+    parser.add_argument(
         '--longest', type=float, default=20.,
         help='seconds of a training before it is killed, at most')
+    parser.add_argument(
+        '--unseeded', action='store_true',
+        help='without a fixed seed, from the first checkpoint on')
+    parser.add_argument('--out', help='a file for the result')
     parser.add_argument('--cfg-options', nargs='+', default=[])
     return parser.parse_args()
 
 
 def start(args: argparse.Namespace, work_dir: Path,
           resume: bool) -> subprocess.Popen:
-    """Start a training in a process group of its own."""
-    command = [sys.executable, TOOLS / 'train.py', args.config]
+    """Start a training."""
+    command = [sys.executable, TRAIN, args.config]
     if args.processes > 1:
         command = [
             sys.executable, '-m', 'torch.distributed.run', '--standalone',
@@ -54,61 +86,195 @@ def start(args: argparse.Namespace, work_dir: Path,
     command += ['--work-dir', work_dir]
     if resume:
         command += ['--resume']
-    if args.cfg_options:
-        command += ['--cfg-options', *args.cfg_options]
-    work_dir.mkdir(parents=True, exist_ok=True)
-    log = open(work_dir / 'output.log', 'a')  # noqa: SIM115
-    return subprocess.Popen(
-        [str(word) for word in command], stdout=log, stderr=log,
-        start_new_session=True)
+    options = list(args.cfg_options)
+    if args.unseeded:
+        options += ['randomness.seed=None']
+    if options:
+        command += ['--cfg-options', *options]
+    name, _, value = MARK.partition('=')
+    with open(work_dir.with_suffix('.log'), 'a') as log:
+        return subprocess.Popen(
+            [str(word) for word in command], stdout=log, stderr=log,
+            env=dict(os.environ, **{name: value}))
+
+
+def marked() -> Iterator[int]:
+    """The processes that were started here and are still running."""
+    for environ in Path('/proc').glob('[0-9]*/environ'):
+        try:
+            found = MARK.encode() in environ.read_bytes().split(b'\0')
+        except OSError:  # it has ended, or is somebody else's
+            continue
+        if found:
+            yield int(environ.parent.name)
+
+
+def kill(process: subprocess.Popen) -> bool:
+    """Kill a training with all of its processes; False if it had ended."""
+    process.kill()
+    status = process.wait()
+    running = list(marked())
+    while running:
+        for number in running:
+            try:
+                os.kill(number, signal.SIGKILL)
+            except ProcessLookupError:
+                continue
+        time.sleep(0.01)
+        running = list(marked())
+    return status == -signal.SIGKILL
 
 
 def finish(process: subprocess.Popen, work_dir: Path) -> None:
     """Wait for a training, which must succeed."""
     if process.wait() != 0:
         raise RuntimeError(
-            f'a training failed; see {work_dir / "output.log"}')
+            f'a training failed; see {work_dir.with_suffix(".log")}')
 
 
-def last_weights(work_dir: Path) -> dict:
-    """The state dict of the last checkpoint."""
+def names_in(work_dir: Path) -> List[str]:
+    return sorted(os.listdir(work_dir)) if work_dir.is_dir() else []
+
+
+def wait(process: subprocess.Popen, seconds: float) -> None:
+    """Wait for a time, or for the end of a training."""
+    try:
+        process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        pass
+
+
+def wait_for_writing(process: subprocess.Popen, work_dir: Path,
+                     seconds: float) -> bool:
+    """Wait until files come or go in the directory of a training."""
+    names, end = names_in(work_dir), time.monotonic() + seconds
+    while time.monotonic() < end and process.poll() is None:
+        time.sleep(0.001)
+        if names_in(work_dir) != names:
+            return True
+    return False
+
+
+def first_checkpoint(process: subprocess.Popen, work_dir: Path,
+                     copy_to: Path) -> None:
+    """Copy the first checkpoint of a training while that goes on."""
+    found: List[Path] = []
+    while not found and process.poll() is None:
+        time.sleep(0.05)
+        found = sorted(work_dir.glob('*_*[0-9].pth'))
+    copy_to.mkdir(parents=True)
+    shutil.copy(found[0], copy_to)
+
+
+def newest(work_dir: Path) -> str:
     path = find_whole_checkpoint(str(work_dir))
-    return torch.load(path, weights_only=True)['state_dict']
+    return Path(path).stem if path else 'none'
+
+
+def run_and_kill(args: argparse.Namespace, work_dir: Path) -> List[Kill]:
+    """Kill a training so often, or until it has come to its end."""
+    moments = random.Random(args.seed)
+    kills: List[Kill] = []
+    while len(kills) < args.kills:
+        begin = time.monotonic()
+        process = start(args, work_dir, bool(kills) or args.unseeded)
+        moment = 'random'
+        wait(process, moments.uniform(args.shortest, args.longest))
+        if len(kills) % 2 and wait_for_writing(process, work_dir,
+                                               args.longest):
+            moment = 'writing'
+            wait(process, moments.uniform(0, 0.02))
+        if not kill(process):
+            finish(process, work_dir)
+            break
+        seconds = round(time.monotonic() - begin, 1)
+        kills.append(Kill(moment, seconds, newest(work_dir)))
+        print(*kills[-1], flush=True, file=sys.stderr)
+    finish(start(args, work_dir, resume=True), work_dir)
+    return kills
+
+
+def leaves(value: Any, name: str = '') -> Iterator[Tuple[str, Any]]:
+    """All values of nested dicts and lists, with their names."""
+    if isinstance(value, (dict, list, tuple)):
+        items = value.items() if isinstance(value, dict) else enumerate(value)
+        for key, item in items:
+            yield from leaves(item, f'{name}.{key}' if name else str(key))
+    else:
+        yield name, value
+
+
+def end_of(work_dir: Path) -> Dict[str, Any]:
+    """What the last checkpoint of a training says of it."""
+    checkpoint = torch.load(
+        find_whole_checkpoint(str(work_dir)), weights_only=True)
+    log = checkpoint['message_hub']['log_scalars']
+    parts = {
+        name: checkpoint.get(name)
+        for name in ('state_dict', 'optimizer', 'param_schedulers',
+                     'place_in_epoch')
+    }
+    parts['log'] = {
+        name: history
+        for name, history in log.items()
+        if name.startswith('train/') and name[6:] not in CLOCK
+    }
+    parts['meta'] = {
+        key: checkpoint['meta'][key]
+        for key in ('epoch', 'iter', 'seed')
+    }
+    return dict(leaves(parts))
+
+
+def iterations_in(end: Dict[str, Any]) -> Optional[int]:
+    """How many iterations have left a loss in the log."""
+    return next((len(value) for name, value in end.items()
+                 if name == 'log.train/loss.__history_buffer__'), None)
+
+
+def differences(end: Dict[str, Any], other: Dict[str, Any]) -> List[str]:
+    """The names of values that are not the same, bit for bit."""
+    return [
+        name for name in sorted({*end, *other})
+        if name not in end or name not in other
+        or type(end[name]) is not type(other[name]) or not (
+            torch.equal(end[name], other[name]) if torch.is_tensor(
+                end[name]) else end[name] == other[name])
+    ]
 
 
 def main() -> None:
     """Run the comparison and print it as JSON."""
     args = parse_args()
     whole, killed = (Path(args.work_dir, name) for name in ('whole', 'killed'))
-    finish(start(args, whole, resume=False), whole)
-    moments = random.Random(args.seed)
-    places = []
-    while len(places) < args.kills:
-        process = start(args, killed, resume=bool(places))
-        time.sleep(moments.uniform(0, args.longest))
-        if process.poll() is not None:
-            finish(process, killed)
-            break
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-        path = find_whole_checkpoint(str(killed)) or '_0.pth'
-        places.append(int(Path(path).stem.rpartition('_')[2]))
-    finish(start(args, killed, resume=True), killed)
-    expected, found = last_weights(whole), last_weights(killed)
-    different = [
-        name for name, value in expected.items()
-        if torch.is_tensor(value) and not torch.equal(value, found[name])
-    ]
-    print(
-        json.dumps(
-            dict(
-                config=Path(args.config).stem,
-                processes=args.processes,
-                kills=len(places),
-                places=places,
-                weights=len(expected),
-                different=different)))
-    sys.exit(bool(different))
+    for folder in (whole, killed):
+        if folder.exists():
+            sys.exit(f'{folder} is there already; choose another --work-dir')
+    whole.parent.mkdir(parents=True, exist_ok=True)
+    process = start(args, whole, resume=False)
+    if args.unseeded:
+        first_checkpoint(process, whole, killed)
+    finish(process, whole)
+    kills = run_and_kill(args, killed)
+    end, other = end_of(whole), end_of(killed)
+    different = differences(end, other)
+    result = dict(
+        config=Path(args.config).stem,
+        processes=args.processes,
+        unseeded=args.unseeded,
+        kills=len(kills),
+        while_writing=sum(kill.moment == 'writing' for kill in kills),
+        places=[kill.place for kill in kills],
+        seconds=[kill.seconds for kill in kills],
+        iterations=[iterations_in(end), iterations_in(other)],
+        iter=[end['meta.iter'], other['meta.iter']],
+        epoch=[end['meta.epoch'], other['meta.epoch']],
+        values=len(end),
+        different=different)
+    print(json.dumps(result))
+    if args.out:
+        Path(args.out).write_text(json.dumps(result))
+    sys.exit(bool(different) or len(kills) < args.kills)
 
 
 if __name__ == '__main__':

@@ -7,6 +7,7 @@ from mmengine.runner import Runner
 from ...registry import HOOKS
 from ...utils.unwrapping import unwrap
 from ...utils.validation import check_count
+from ..utils.progress import progress_at
 from .companions import register_companions
 
 
@@ -90,14 +91,15 @@ class EMAMomentumHook(Hook):
         """The weight kept by the momentum network.
 
         Args:
-            iteration (int): Iteration t, from 0.
+            iteration (int): Iteration t, from 0; past T as at T.
             max_iters (int): Iterations of the whole training, T.
             model: The algorithm, with ``momentum`` and ``end_momentum``.
 
         Returns:
             float: The weight, in [0, 1].
         """
-        left = (math.cos(math.pi * iteration / max_iters) + 1) / 2
+        progress = progress_at(iteration, max_iters)
+        left = (math.cos(math.pi * progress) + 1) / 2
         end = model.end_momentum
         momentum = end - (end - model.momentum) * left
         if iteration < self.warmup_iters:

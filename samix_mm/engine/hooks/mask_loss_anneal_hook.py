@@ -6,6 +6,7 @@ from mmengine.runner import Runner
 from ...registry import HOOKS
 from ...utils.unwrapping import unwrap
 from ...utils.validation import check_weight
+from ..utils.progress import progress_of
 
 
 @HOOKS.register_module()
@@ -13,8 +14,9 @@ class MaskLossAnnealHook(Hook):
     r"""Change the weight of the mask loss linearly during training.
 
     The weight :math:`\beta` goes from the algorithm's ``mask_loss_weight`` to
-    ``end_weight`` (end of Sec. 3.3). It is a function of the iteration, so
-    that a resumed run needs no state.
+    ``end_weight`` (end of Sec. 3.3), where it stays if a run is resumed with
+    larger batches and has more iterations than the schedule. It is a function
+    of the iteration, so that a resumed run needs no state.
 
     Args:
         end_weight (float): The weight at the end of training. Defaults to 0.
@@ -48,7 +50,7 @@ class MaskLossAnnealHook(Hook):
                           batch_idx: int,
                           data_batch: Optional[dict] = None) -> None:
         """Set the weight of this iteration."""
-        progress = runner.iter / runner.max_iters
+        progress = progress_of(runner)
         weight = (
             self._start_weight + progress *
             (self.end_weight - self._start_weight))

@@ -1,4 +1,5 @@
 import math
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -81,6 +82,13 @@ def test_warmup(tmp_path):
     expected = [factor * value for factor, value in zip(factors, cosine)]
     assert logged(runner) == pytest.approx(expected, abs=1e-12)
     assert_same(recorder.momentum_net[0], recorder.online[0])
+
+
+@pytest.mark.parametrize('iteration', [7, 9, 12, 100])
+def test_momentum_stays_at_its_end(iteration):
+    """Past the end, where a resumed run with larger batches may be."""
+    model = SimpleNamespace(momentum=0.9, end_momentum=0.99)
+    assert EMAMomentumHook().momentum_at(iteration, 6, model) == 0.99
 
 
 def test_momentum_statistics_are_not_overwritten(tmp_path):

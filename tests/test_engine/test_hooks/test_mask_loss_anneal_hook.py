@@ -1,7 +1,7 @@
 import pytest
 
 from samix_mm.engine import MaskLossAnnealHook
-from tests.helpers.tiny import make_runner, model_cfg
+from tests.helpers.tiny import loader, make_runner, model_cfg
 
 EMA = dict(type='EMAMomentumHook')
 ANNEAL = dict(type='MaskLossAnnealHook')
@@ -70,6 +70,33 @@ def test_resumed_run_goes_on_at_the_same_weight(tmp_path):
     # with those of the first epoch, which the checkpoint carries
     assert weights(resumed) == pytest.approx(weights(first), abs=1e-12)
     assert len(weights(resumed)) == 9
+
+
+def test_resumed_with_larger_batches(tmp_path, caplog):
+    """12 iterations were done, and the schedule has 6 by now: beta stays at
+    its end, the momentum too, and one warning says so."""
+    hooks = dict(
+        default_hooks=dict(
+            checkpoint=dict(type='CheckpointHook', interval=1)))
+    first = make_runner(
+        tmp_path / 'first', max_epochs=4, dataloader=loader(8, 2), **hooks)
+    first.train()
+    resumed = make_runner(
+        tmp_path / 'resumed',
+        max_epochs=6,
+        dataloader=loader(8, 8),
+        load_from=str(tmp_path / 'first' / 'epoch_3.pth'),
+        resume=True,
+        log_level='WARNING',
+        **hooks)
+    resumed.logger.addHandler(caplog.handler)
+    resumed.train()
+    assert resumed.max_iters == 6 and resumed.iter == 15
+    log = resumed.message_hub.get_scalar
+    assert weights(resumed)[12:] == [0.] * 3
+    assert log('train/momentum').data[0].tolist()[12:] == [1.] * 3
+    told = [text for text in caplog.messages if 'past the 6' in text]
+    assert len(told) == 1 and 'Iteration 12' in told[0]
 
 
 @pytest.mark.parametrize('weight', [-0.1, float('nan'), float('inf')])
