@@ -371,7 +371,7 @@ WRONG = {
     'warmup_fraction': (hook('EMAMomentumHook', warmup_iters=0.1), ValueError,
                         'warmup_iters must be a whole number, 0 or more, got '
                         '0.1'),
-    'max_skipped_negative': (hook('EMAMomentumHook', max_skipped=-1),
+    'max_skipped_negative': (hook('SkippedStepHook', max_skipped=-1),
                              ValueError, 'max_skipped must be 0 or more, got '
                              '-1'),
     'momentum_of_the_hook': (hook('EMAMomentumHook', momentum=0.99), TypeError,

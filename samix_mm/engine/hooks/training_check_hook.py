@@ -29,7 +29,7 @@ class TrainingCheckHook(Hook):
             if type(hook).__module__.startswith(f'{HOOKS.scope}.'))
         for name, number in ours.items():
             if number > 1:
-                raise ValueError(f'{name} is in the config {number} times; '
+                raise ValueError(f'{name} is in custom_hooks more than once; '
                                  'leave one')
         check_batches(runner.train_dataloader)
         head = getattr(unwrap(runner.model), 'head', None)

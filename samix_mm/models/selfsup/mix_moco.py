@@ -178,7 +178,7 @@ class MixMoCo(MixingAlgorithm, BaseSelfSupervisor):
         losses.update(self.online_losses(mixture, views))
         losses.update(self.objective.own_losses(views))
         losses.update(
-            self.after_backward(self.objective.update, views, view_k.keys))
+            self.after_backward(self.objective.update, index, view_k.keys))
         self.after_backward(enqueue, self.queue, self.queue_ptr, view_k.keys)
         losses.update(self.mixing.log_vars())
         return step.hand_over(losses)

@@ -29,9 +29,15 @@ def runner_of(work_dir, *hooks, max_epochs=3, max_skipped=10, **kwargs):
     runner = make_runner(
         work_dir,
         model=dict(
-            model_cfg(mixer=dict(type='Mixer', dropout=0.), momentum=0.9),
+            model_cfg(
+                mixing=dict(
+                    type='SAMix', mixer=dict(type='Mixer', dropout=0.)),
+                momentum=0.9),
             data_preprocessor=PREPROCESSOR),
-        hooks=[dict(type='EMAMomentumHook', max_skipped=max_skipped)],
+        hooks=[
+            dict(type='EMAMomentumHook'),
+            dict(type='SkippedStepHook', max_skipped=max_skipped)
+        ],
         max_epochs=max_epochs,
         val_dataloader=loader(),
         val_cfg=dict(),

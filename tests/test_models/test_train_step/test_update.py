@@ -11,28 +11,32 @@ from tests.helpers.tiny import assert_same, batch, build, network_state, sgd
 from tests.helpers.tiny_ssl import build_moco, views
 
 
-@pytest.mark.parametrize('variant', ['infonce', 'cluster'])
-def test_queue_and_clusters_stay(variant):
-    model = build_moco(variant=variant, num_clusters=3).train()
+@pytest.mark.parametrize('objective', [
+    dict(type='InfoNCEObjective'),
+    dict(type='ClusterObjective', num_clusters=3),
+])
+def test_queue_and_clusters_stay(objective):
+    model = build_moco(objective=objective).train()
     inputs, samples = views()
     data = dict(inputs=inputs, data_samples=samples)
     optim_wrapper = sgd(model)
     model.train_step(data, optim_wrapper)
-    model.mixer.project_gamma()
+    model.mixing.mixer.project_gamma()
     before = network_state(model)
     bad = [True]
     overflow_in(model.neck.mlp, lambda: bad[0])
     log_vars = model.train_step(data, optim_wrapper)
     assert model.skipped_steps == 1 and log_vars['loss'].isfinite()
     after = network_state(model)
-    before.pop('pairs._extra_state')
-    after.pop('pairs._extra_state')
+    before.pop('mixing.pairings._extra_state')
+    after.pop('mixing.pairings._extra_state')
     assert_same(before, after, rtol=0, atol=0)
     bad[0] = False
     log_vars = model.train_step(data, optim_wrapper)
     assert model.skipped_steps == 0
     assert not torch.equal(before['queue'], model.queue)
-    assert ('cluster_change' in log_vars) == (variant == 'cluster')
+    assert ('cluster_change' in log_vars) == (
+        objective['type'] == 'ClusterObjective')
 
 
 def with_overflow(bad_calls, optim_wrapper_of, num_steps):

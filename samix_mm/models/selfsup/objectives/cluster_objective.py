@@ -76,7 +76,7 @@ class ClusterObjective(MixingObjective):
             loss_cluster=self.cluster_head.loss(views.first.pooled, labels))
 
     @no_grad()
-    def update(self, views: MatchedViews, keys: Tensor) -> Dict[str, Tensor]:
+    def update(self, index: Tensor, keys: Tensor) -> Dict[str, Tensor]:
         """Bring the memory of the clusters up to date; see
         :meth:`MixingObjective.update`.
 
@@ -84,5 +84,5 @@ class ClusterObjective(MixingObjective):
             Dict[str, Tensor]: ``cluster_change``, the share of the batch that
             went to another cluster, and the sizes of clusters.
         """
-        change = self.clusters.update(views.index, keys)
+        change = self.clusters.update(index, keys)
         return dict(cluster_change=change, **self.clusters.log_vars())

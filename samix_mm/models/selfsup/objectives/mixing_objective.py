@@ -67,11 +67,12 @@ class MixingObjective(BaseModule):
         """
         return {}
 
-    def update(self, views: MatchedViews, keys: Tensor) -> Dict[str, Tensor]:
+    def update(self, index: Optional[Tensor],
+               keys: Tensor) -> Dict[str, Tensor]:
         """Take note of a batch, once the losses need nothing that changes.
 
         Args:
-            views (MatchedViews): The views of the batch.
+            index (Tensor, optional): As by :meth:`index_of`.
             keys (Tensor): Momentum embeddings of view k, (N, feat_dim).
 
         Returns:
