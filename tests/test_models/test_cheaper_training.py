@@ -127,7 +127,8 @@ def test_the_mixer_learns_every_third_step(name):
         weight = model.mixing.mixer.query.weight.detach().clone()
         log_vars = model.train_step(data, optim_wrapper)
         model.update_momentum_net(0.9)
-        changed.append(not torch.equal(weight, model.mixing.mixer.query.weight))
+        changed.append(
+            not torch.equal(weight, model.mixing.mixer.query.weight))
         logged.append('loss_mixer' in log_vars)
     assert changed == logged == [True, False, False, True, False]
 

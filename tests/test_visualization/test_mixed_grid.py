@@ -33,14 +33,16 @@ def test_layout():
         image.expand(2, 3, height, width).clone() for image in (first, second))
     masks = torch.tensor([[0., 0.25, 1.], [0.5, 0.2, 1.]])
     masks = masks.view(2, 3, 1, 1).expand(2, 3, height, width)
-    picture = mixed_grid(first, second, masks)
+    mixed = torch.tensor([[110, 85, 10], [120, 180, 20]]).view(2, 3, 1, 1, 1)
+    mixed = mixed.expand(2, 3, 3, height, width)
+    picture = mixed_grid(first, second, masks, mixed)
     assert picture.shape == (4 * height, 5 * width, 3)
     assert picture.dtype == np.uint8
     blocks = picture.reshape(4, height, 5, width, 3)
     assert (blocks == blocks[:, :1, :, :1, :1]).all()
     expected = [
         [10, 0, 64, 255, 110],  # masks
-        [10, 110, 85, 10, 110],  # mixed: mask * first + (1 - mask) * second
+        [10, 110, 85, 10, 110],  # mixed
         [20, 128, 51, 255, 220],
         [20, 120, 180, 20, 220],
     ]
@@ -50,12 +52,13 @@ def test_layout():
 def test_pixels_and_colours_keep_their_places():
     images = torch.randint(0, 256, (2, 3, 4, 6)).float()
     masks = torch.rand(1, 1, 4, 6)
-    picture = mixed_grid(images[:1], images[1:], masks)
+    mixed = torch.randint(0, 256, (1, 1, 3, 4, 6)).float()
+    picture = mixed_grid(images[:1], images[1:], masks, mixed)
     upper, lower = picture[:4], picture[4:]
     for image, columns in ((images[0], slice(6)), (images[1], slice(12, 18))):
         expected = image.permute(1, 2, 0).numpy()
         assert (upper[:, columns] == expected).all()
         assert (lower[:, columns] == expected).all()
-    expected = masks[0] * images[0] + (1 - masks[0]) * images[1]
-    assert np.abs(lower[:, 6:12] -
-                  expected.permute(1, 2, 0).numpy()).max() <= 0.51
+    assert (lower[:, 6:12] == mixed[0, 0].permute(1, 2, 0).numpy()).all()
+    shares = 255 * masks[0, 0].unsqueeze(2).numpy()
+    assert np.abs(upper[:, 6:12] - shares).max() <= 0.51

@@ -1,5 +1,5 @@
 from functools import partial
-from typing import Dict, List, Optional, Union
+from typing import Dict, List, Optional, Tuple, Union
 
 import torch
 import torch.nn.functional as F
@@ -230,10 +230,16 @@ class MixMoCo(MixingAlgorithm, BaseSelfSupervisor):
         """
         first, second, _, index = views
 
-        def features() -> tuple:
-            return tuple(
-                self.features_of(view.inputs) if view.feats is None else
-                view.feats for view in (first, second))
+        def features_of(view: View) -> Tensor:
+            return (
+                self.features_of(view.inputs)
+                if view.feats is None else view.feats)
+
+        def features() -> Union[Tensor, Tuple[Tensor, Tensor]]:
+            # One view serves both, and is looked at once.
+            if second is first:
+                return features_of(first)
+            return features_of(first), features_of(second)
 
         return Sources(
             first.inputs,

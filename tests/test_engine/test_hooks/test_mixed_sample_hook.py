@@ -5,7 +5,9 @@ import torch
 from mmpretrain.models import ClsDataPreprocessor
 
 from samix_mm.engine import MixedSampleHook
-from tests.helpers.tiny import TinyImages, make_runner, network_state
+from samix_mm.models.mixing import adjust_mask
+from tests.helpers.tiny import (TinyImages, make_runner, model_cfg,
+                                network_state)
 
 EMA = dict(type='EMAMomentumHook')
 MEAN, STD = torch.tensor([127., 120., 110.]), torch.tensor([60., 50., 40.])
@@ -86,7 +88,8 @@ def test_colours_are_those_of_the_images(tmp_path, to_rgb):
             assert np.abs(difference).max() <= 1
 
 
-def test_masks_are_the_mixers(tmp_path):
+def test_masks_are_those_of_the_online_network(tmp_path):
+    """Made by the Mixer, and adjusted to the ratio."""
     runner = run(tmp_path, max_epochs=1)
     data = a_batch(3)
     MixedSampleHook(num_pairs=3, lams=(0.3, )).draw(runner, data)
@@ -98,7 +101,9 @@ def test_masks_are_the_mixers(tmp_path):
     with torch.no_grad():
         feats = model.features_of(inputs)
         partners = torch.tensor([1, 2, 0])
-        masks = model.mixing.mixer(feats, feats[partners], 0.3, (HEIGHT, WIDTH))
+        masks = model.mixing.mixer(feats, feats[partners], 0.3,
+                                   (HEIGHT, WIDTH))
+        masks = adjust_mask(masks, 0.3)
     rows = picture.reshape(3, 2, HEIGHT, 3, WIDTH, 3)[:, :, :, 1]
     expected = 255 * masks[:, 0, :, :, None].numpy()
     assert np.abs(rows[:, 0] - expected).max() <= 1
@@ -167,3 +172,59 @@ def test_tensorboard_gets_the_pictures_as_well(tmp_path):
     events.Reload()
     assert events.Tags()['images'] == ['mixed_samples']
     assert [event.step for event in events.Images('mixed_samples')] == [3]
+
+
+METHODS = [
+    dict(type='MixUp'), dict(type='CutMix'), dict(type='FMix'),
+    dict(type='ResizeMix'), dict(type='ManifoldMix'), dict(type='SAMix'),
+    dict(type='RandomChoice', methods=[dict(type='FMix'),
+                                       dict(type='ManifoldMix')])
+]
+
+
+@pytest.mark.parametrize('mixing', METHODS, ids=lambda cfg: cfg['type'])
+def test_pictures_of_any_method(tmp_path, mixing):
+    """They use up none of its random numbers."""
+    runner = make_runner(
+        tmp_path,
+        model=model_cfg(mixing=dict(mixing)),
+        visualizer=dict(
+            type='UniversalVisualizer',
+            vis_backends=[dict(type='LocalVisBackend')]))
+    model = runner.model.train()
+    before = model.mixing.state_dict()
+    hook = MixedSampleHook(num_pairs=2, lams=(0.2, 0.5, 0.8))
+    hook.draw(runner, a_batch())
+    first = read(tmp_path, 'mixed_samples_1.png')
+    assert first.shape == (2 * 2 * HEIGHT, (2 + 3) * WIDTH, 3)
+    for key, value in model.mixing.state_dict().items():
+        assert torch.equal(value, before[key]), key
+    assert model.training
+
+
+@pytest.mark.parametrize('lam', [0.2, 0.7])
+def test_what_is_mixed_inside_the_network_is_drawn_as_pixels(tmp_path, lam):
+    mixing = dict(type='ManifoldMix', levels=(2, ))
+    runner = make_runner(
+        tmp_path,
+        model=model_cfg(mixing=mixing),
+        visualizer=dict(
+            type='UniversalVisualizer',
+            vis_backends=[dict(type='LocalVisBackend')]))
+    data = a_batch(3)
+    MixedSampleHook(num_pairs=3, lams=(lam, )).draw(runner, data)
+    picture = read(tmp_path, 'mixed_samples_1.png')
+    images = torch.stack(data['inputs']).float()
+    mixed = lam * images + (1 - lam) * images.roll(-1, dims=0)
+    rows = picture.reshape(3, 2, HEIGHT, 3, WIDTH, 3)[:, 1, :, 1]
+    assert np.abs(rows - mixed.permute(0, 2, 3, 1).numpy()).max() <= 1
+
+
+def test_refuses_a_model_that_does_not_mix(tmp_path):
+    runner = make_runner(
+        tmp_path,
+        model=model_cfg(type='ImageClassifier'),
+        hooks=[dict(type='MixedSampleHook')])
+    with pytest.raises(TypeError, match='mixes images such as SAMixClassifier,'
+                       ' got ImageClassifier; remove the hook'):
+        runner.train()

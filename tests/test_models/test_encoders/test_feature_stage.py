@@ -3,8 +3,8 @@ import torch
 from mmpretrain.registry import MODELS
 from torch import nn
 
-from samix_mm.models.encoders.feature_stage import (find_feature_stage,
-                                                    forward_to_stage)
+from samix_mm.models.encoders import (find_feature_stage, find_level,
+                                      forward_to_stage, forward_with_stage)
 from tests.helpers.tiny import BACKBONES, network_state, vit_arch
 
 DEIT = dict(
@@ -36,7 +36,7 @@ def calls(backbone, *names):
     return counts
 
 
-@pytest.mark.parametrize('name, tap_name, channels, stage, stride', [
+@pytest.mark.parametrize('name, module, channels, level, stride', [
     ('ResNet', 'layer3', 16, 3, 16),
     ('ResNet_CIFAR', 'layer3', 16, 3, 4),
     ('ResNeXt', 'layer3', 128, 3, 16),
@@ -47,14 +47,14 @@ def calls(backbone, *names):
     ('Swin', 'stages.2', 32, 3, 16),
 ])
 def test_hierarchical_backbones_at_the_third_of_four_levels(
-        name, tap_name, channels, stage, stride):
+        name, module, channels, level, stride):
     backbone = backbone_of(name)
-    tap = find_feature_stage(backbone)
-    assert tap == (tap_name, channels, stage)
-    feat = forward_to_stage(backbone, tap, torch.randn(2, 3, 64, 64))
+    stage = find_feature_stage(backbone)
+    assert stage == (module, channels, level)
+    feat = forward_to_stage(backbone, stage, torch.randn(2, 3, 64, 64))
     assert feat.shape == (2, channels, 64 // stride, 64 // stride)
-    assert find_feature_stage(backbone, 3) == tap
-    assert not backbone.get_submodule(tap.name)._forward_hooks
+    assert find_feature_stage(backbone, 3) == stage
+    assert not backbone.get_submodule(stage.name)._forward_hooks
 
 
 @pytest.mark.parametrize('cfg, half', [
@@ -66,9 +66,9 @@ def test_hierarchical_backbones_at_the_third_of_four_levels(
 ])
 def test_plain_transformers_at_half_their_depth(cfg, half):
     backbone = built(cfg)
-    tap = find_feature_stage(backbone)
-    assert tap == (f'layers.{half - 1}', 8, half)
-    feat = forward_to_stage(backbone, tap, torch.randn(2, 3, 24, 32))
+    stage = find_feature_stage(backbone)
+    assert stage == (f'layers.{half - 1}', 8, half)
+    feat = forward_to_stage(backbone, stage, torch.randn(2, 3, 24, 32))
     assert feat.shape == (2, 8, 3, 4)  # height before width, no class token
 
 
@@ -80,19 +80,20 @@ def test_map_is_the_one_of_out_indices(name, level, size):
     other = backbone_of(name, out_indices=(level - 1, ))
     other.load_state_dict(backbone.state_dict())
     inputs = torch.randn(2, 3, *size)
-    feat = forward_to_stage(backbone, find_feature_stage(backbone, level), inputs)
+    stage = find_feature_stage(backbone, level)
+    feat = forward_to_stage(backbone, stage, inputs)
     assert torch.equal(feat, other(inputs)[0])
 
 
 def test_map_of_a_transformer_is_the_one_of_out_indices():
     for name in ('VisionTransformer', 'DeiT'):
         backbone = backbone_of(name)
-        tap = find_feature_stage(backbone)
+        stage = find_feature_stage(backbone)
         other = backbone_of(
-            name, out_indices=(tap.feature_stage - 1, ), out_type='featmap')
+            name, out_indices=(stage.feature_stage - 1, ), out_type='featmap')
         other.load_state_dict(backbone.state_dict())
         inputs = torch.randn(2, 3, 24, 32)
-        feat = forward_to_stage(backbone, tap, inputs)
+        feat = forward_to_stage(backbone, stage, inputs)
         assert torch.equal(feat, other(inputs)[0])
 
 
@@ -102,12 +103,12 @@ def test_map_of_a_transformer_is_the_one_of_out_indices():
     ('Swin', 'stages.2', 'stages.3'),
     ('VisionTransformer', 'layers.1', 'layers.2'),
 ])
-def test_forward_stops_at_the_tap(name, last, rest):
+def test_forward_stops_at_the_stage(name, last, rest):
     backbone = backbone_of(name)
-    tap = find_feature_stage(backbone)
+    stage = find_feature_stage(backbone)
     counts = calls(backbone, last, rest)
     inputs = torch.randn(2, 3, *BACKBONES[name][2])
-    forward_to_stage(backbone, tap, inputs)
+    forward_to_stage(backbone, stage, inputs)
     assert counts == {last: 1, rest: 0}
     backbone(inputs)  # the hook of before is gone
     assert counts == {last: 2, rest: 1}
@@ -115,9 +116,9 @@ def test_forward_stops_at_the_tap(name, last, rest):
 
 def test_hooks_are_gone_after_an_error():
     backbone = backbone_of('ResNet')
-    tap = find_feature_stage(backbone)
+    stage = find_feature_stage(backbone)
     with pytest.raises(RuntimeError):
-        forward_to_stage(backbone, tap, torch.randn(2, 5, 64, 64))
+        forward_to_stage(backbone, stage, torch.randn(2, 5, 64, 64))
     assert not backbone.layer3._forward_hooks
 
 
@@ -166,3 +167,32 @@ def test_probing_leaves_no_trace(name):
     assert torch.equal(random_state, torch.get_rng_state())
     assert not any(part._forward_hooks for part in backbone.modules())
     assert all(param.grad is None for param in backbone.parameters())
+
+
+@pytest.mark.parametrize('name', BACKBONES)
+def test_map_on_the_way_to_the_output(name):
+    backbone = backbone_of(name)
+    stage = find_feature_stage(backbone)
+    inputs = torch.randn(2, 3, *BACKBONES[name][2])
+    outputs, feat = forward_with_stage(backbone, stage, inputs)
+    assert torch.equal(feat, forward_to_stage(backbone, stage, inputs))
+    for output, expected in zip(outputs, backbone(inputs)):
+        assert torch.equal(output, expected)
+
+
+@pytest.mark.parametrize('name, modules', [
+    ('ResNet', ['layer1', 'layer2', 'layer3', 'layer4']),
+    ('Swin', ['stages.0', 'stages.1', 'stages.2', 'stages.3']),
+    ('VisionTransformer', ['layers.0', 'layers.1', 'layers.2', 'layers.3']),
+    ('DeiT', ['layers.2', 'layers.5', 'layers.8', 'layers.11']),
+])
+def test_levels_are_quarters_of_a_plain_transformer(name, modules):
+    backbone = backbone_of(name)
+    found = [find_level(backbone, level).name for level in (1, 2, 3, 4)]
+    assert found == modules
+
+
+def test_a_shallow_transformer_has_a_module_for_each_level():
+    backbone = backbone_of('VisionTransformer', arch=vit_arch(3))
+    found = [find_level(backbone, level).name for level in (1, 2, 3, 4)]
+    assert found == ['layers.0', 'layers.0', 'layers.1', 'layers.2']

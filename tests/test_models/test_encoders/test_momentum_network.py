@@ -3,7 +3,7 @@ import pytest
 import torch
 from torch import nn
 
-from samix_mm.models.encoders.momentum_network import MomentumNetwork
+from samix_mm.models.encoders import MomentumNetwork, sync_if_absent
 
 
 class Online(nn.Module):
@@ -14,15 +14,15 @@ class Online(nn.Module):
         self.backbone = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4))
         self.head = nn.Linear(4, 2)
         self.other = nn.Linear(2, 2)
-        self.twin = MomentumNetwork(
+        self.momentum_net = MomentumNetwork(
             backbone=self.backbone, neck=None, head=self.head)
-        self.twin.follow_on_load(self, prefix='twin.')
+        self.register_load_state_dict_post_hook(sync_if_absent)
 
 
-def twin_equals_online(model):
+def copy_equals_online(model):
     return all(
         torch.equal(value, model.state_dict()[key])
-        for key, value in model.twin.state_dict().items())
+        for key, value in model.momentum_net.state_dict().items())
 
 
 def randomise(module):
@@ -33,49 +33,50 @@ def randomise(module):
 
 def test_starts_as_an_independent_copy():
     model = Online()
-    assert twin_equals_online(model)
+    assert copy_equals_online(model)
     model.head.weight.data += 1
-    assert not twin_equals_online(model)
-    assert model.twin.neck is None
-    assert not hasattr(model.twin, 'other')
+    assert not copy_equals_online(model)
+    assert model.momentum_net.neck is None
+    assert not hasattr(model.momentum_net, 'other')
 
 
 def test_requires_no_gradient_but_passes_it():
     model = Online()
-    assert not any(param.requires_grad for param in model.twin.parameters())
+    network = model.momentum_net
+    assert not any(param.requires_grad for param in network.parameters())
     assert all(param.requires_grad for param in model.head.parameters())
     inputs = torch.randn(5, 3, requires_grad=True)
-    twin = model.twin
-    twin.head(twin.backbone(inputs)).square().sum().backward()
+    network.head(network.backbone(inputs)).square().sum().backward()
     assert inputs.grad.abs().sum() > 0
-    assert all(param.grad is None for param in twin.parameters())
+    assert all(param.grad is None for param in network.parameters())
 
 
 def test_sequence_of_updates():
     model = Online()
     values = torch.tensor([1., -2., 5., 0.5])
     momenta = [0.9, 0.5, 0., 0.99]
-    model.twin.head.weight.data.fill_(4.)
+    model.momentum_net.head.weight.data.fill_(4.)
     expected = 4.
     for value, momentum in zip(values, momenta):
         model.head.weight.data.fill_(value)
-        model.twin.update(model, momentum)
+        model.momentum_net.update(model, momentum)
         expected = momentum * expected + (1 - momentum) * value.item()
-        torch.testing.assert_close(model.twin.head.weight,
+        torch.testing.assert_close(model.momentum_net.head.weight,
                                    torch.full((2, 4), expected))
-        assert model.twin.momentum == momentum
+        assert model.momentum_net.momentum == momentum
 
 
 def test_momentum_is_the_weight_kept():
     model = Online()
-    before = [param.clone() for param in model.twin.parameters()]
+    before = [param.clone() for param in model.momentum_net.parameters()]
     randomise(model)
-    kept = [param.clone() for param in model.twin.parameters()]
-    model.twin.update(model, 1.)
-    for param, value in zip(model.twin.parameters(), kept):
+    kept = [param.clone() for param in model.momentum_net.parameters()]
+    model.momentum_net.update(model, 1.)
+    for param, value in zip(model.momentum_net.parameters(), kept):
         assert torch.equal(param, value)
-    model.twin.update(model, 0.)
-    for (name, param), value in zip(model.twin.named_parameters(), before):
+    model.momentum_net.update(model, 0.)
+    copies = model.momentum_net.named_parameters()
+    for (name, param), value in zip(copies, before):
         torch.testing.assert_close(param, model.get_parameter(name))
         assert not torch.equal(param, value)
 
@@ -84,8 +85,8 @@ def test_buffers_are_its_own():
     model = Online()
     model.backbone(torch.randn(6, 3) + 3)  # moves the running statistics
     model.backbone[1].weight.data.fill_(7.)
-    model.twin.update(model, 0.)
-    norm = model.twin.backbone[1]
+    model.momentum_net.update(model, 0.)
+    norm = model.momentum_net.backbone[1]
     assert (norm.weight == 7).all()
     assert (norm.running_mean == 0).all() and (norm.running_var == 1).all()
     assert norm.num_batches_tracked == 0
@@ -95,16 +96,17 @@ def test_sync_copies_buffers_as_well():
     model = Online()
     model.backbone(torch.randn(6, 3) + 3)
     randomise(model.head)
-    model.twin.sync(model)
-    assert twin_equals_online(model)
-    assert model.twin.backbone[1].num_batches_tracked == 1
-    assert not any(param.requires_grad for param in model.twin.parameters())
+    model.momentum_net.sync(model)
+    assert copy_equals_online(model)
+    assert model.momentum_net.backbone[1].num_batches_tracked == 1
+    assert not any(
+        param.requires_grad for param in model.momentum_net.parameters())
 
 
 @pytest.mark.parametrize('momentum', [-0.1, 1.1, float('nan'), None])
 def test_refuses_momentum(momentum):
     with pytest.raises(ValueError, match=r'momentum must be in \[0, 1\]'):
-        Online().twin.update(Online(), momentum)
+        Online().momentum_net.update(Online(), momentum)
 
 
 def load_with_torch(model, state):
@@ -126,11 +128,11 @@ def test_follows_a_checkpoint_without_it(load):
     state = {
         key: value
         for key, value in source.state_dict().items()
-        if not key.startswith('twin.')
+        if not key.startswith('momentum_net.')
     }
     load(model, state)
     assert torch.equal(model.head.weight, source.head.weight)
-    assert twin_equals_online(model)
+    assert copy_equals_online(model)
 
 
 @LOADERS
@@ -142,16 +144,16 @@ def test_follows_a_checkpoint_with_a_part_of_the_online_network(load):
             f'backbone.{key}': value
             for key, value in source.backbone.state_dict().items()
         })
-    assert torch.equal(model.twin.backbone[0].weight,
+    assert torch.equal(model.momentum_net.backbone[0].weight,
                        source.backbone[0].weight)
-    assert twin_equals_online(model)
+    assert copy_equals_online(model)
 
 
 @LOADERS
 def test_keeps_what_a_checkpoint_has_for_it(load):
     source, model = Online(), Online()
     randomise(source)
-    assert not twin_equals_online(source)
+    assert not copy_equals_online(source)
     load(model, source.state_dict())
     for key, value in source.state_dict().items():
         assert torch.equal(model.state_dict()[key], value)
@@ -162,7 +164,7 @@ def test_absent_copies_are_not_reported_missing():
     state = {
         key: value
         for key, value in source.state_dict().items()
-        if not key.startswith('twin.')
+        if not key.startswith('momentum_net.')
     }
     assert model.load_state_dict(state).missing_keys == []
     del state['head.bias']

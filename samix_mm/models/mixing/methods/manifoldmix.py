@@ -57,7 +57,7 @@ class ManifoldMix(MixUp):
         if level == 0:
             return super().mix(sources, pairing)
         index = pairing.index
-        images = sources.images[:len(index)]  # (M, 3, H, W)
+        images = sources.images[:len(index)].detach()  # (M, 3, H, W)
         alone = sources.partners is sources.images and len(images) == len(
             sources.images)
         return Mixture(

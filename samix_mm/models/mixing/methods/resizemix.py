@@ -103,6 +103,8 @@ def _pasted(scale: Tensor, place: Tensor,
     first = torch.minimum((place * (length - side + 1)).floor(), length - side)
     offset = torch.arange(length, device=scale.device) - first.unsqueeze(1)
     inside = (offset >= 0) & (offset < side.unsqueeze(1))  # (M, L)
-    # The nearest one, as torch.nn.functional.interpolate computes it.
-    row = (offset * (length / side).unsqueeze(1)).floor()
+    # The nearest one, as torch.nn.functional.interpolate computes it; a
+    # number divided by a tensor would be multiplied by its inverse.
+    step = torch.full_like(side, length) / side  # (M, )
+    row = (offset * step.unsqueeze(1)).floor()
     return row.clamp(0, length - 1).long(), inside

@@ -23,7 +23,7 @@ class Vanilla(MixingMethod):
     @torch.no_grad()
     def mix(self, sources: Sources, pairing: Pairing) -> Mixture:
         """See :meth:`MixingMethod.mix`."""
-        images = sources.images[:len(pairing.index)]  # (M, 3, H, W)
+        images = sources.images[:len(pairing.index)].detach()  # (M, 3, H, W)
         index = torch.arange(len(images), device=images.device).unsqueeze(1)
         shares = at_least_float32(images[:, :0]).new_ones(index.shape)
         mask = shares.view(-1, 1, 1, 1).expand(-1, 1, *images.shape[2:])
