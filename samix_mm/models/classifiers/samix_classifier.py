@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from ...registry import MODELS
 from ...utils.validation import (check_backbone, check_choice, check_share,
-                                 check_weight)
+                                 check_some_weight, check_weight)
 from ..losses.eta_balanced_cross_entropy import EtaBalancedCrossEntropy
 from ..mixing.blending import blend
 from ..mixing.mixing_mixin import MixingMixin
@@ -167,6 +167,10 @@ class SAMixClassifier(MixingMixin, ImageClassifier):
             end_momentum=end_momentum,
             mask_loss=mask_loss,
             mask_loss_weight=mask_loss_weight)
+        check_some_weight(
+            onehot_weight=onehot_weight,
+            mix_weight=mix_weight,
+            **self.policy_weights())
 
     def loss(self, inputs: Tensor,
              data_samples: List[DataSample]) -> Dict[str, Tensor]:

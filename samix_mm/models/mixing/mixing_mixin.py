@@ -93,6 +93,15 @@ class MixingMixin(GuardedStepMixin):
         self.momentum_net.follow_on_load(self, prefix='momentum_net.')
         self.init_guard()
 
+    def policy_weights(self) -> Dict[str, float]:
+        """Dict[str, float]: The weights of the losses that train the mixing
+        policy, by their names in the config; empty if it is not trained."""
+        if not self.mixer.trains:
+            return {}
+        return dict(
+            mixer_weight=self.mixer_weight,
+            mask_loss_weight=self.mask_loss_weight)
+
     def init_weights(self) -> None:
         """Initialize the weights; the momentum network starts as a copy of
         the online one."""

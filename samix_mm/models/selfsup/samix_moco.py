@@ -9,7 +9,7 @@ from ...utils.pooling import pool
 from ...utils.sample_index import sample_indices
 from ...utils.validation import (check_backbone, check_choice, check_count,
                                  check_flag, check_part, check_positive,
-                                 check_weight)
+                                 check_some_weight, check_weight)
 from ..encoders.feature_stage import forward_with_tap
 from ..losses.eta_balanced_cross_entropy import EtaBalancedCrossEntropy
 from ..losses.eta_balanced_info_nce import EtaBalancedInfoNCE
@@ -179,6 +179,10 @@ class SAMixMoCo(ClusterMixin, MixingMixin, BaseSelfSupervisor):
             end_momentum=end_momentum,
             mask_loss=mask_loss,
             mask_loss_weight=mask_loss_weight)
+        check_some_weight(
+            nce_weight=nce_weight,
+            mix_weight=mix_weight,
+            **self.policy_weights())
         self.register_buffer('queue', random_queue(feat_dim, queue_len))
         self.register_buffer('queue_ptr', self.queue.new_zeros(1).long())
         check_clusters(clusters, self.variant)
