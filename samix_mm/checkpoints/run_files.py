@@ -67,16 +67,18 @@ class RunFiles:
             List[str]: Their paths, best ones excluded.
         """
         folder = osp.join(self.folder, self._subfolder)
+        real = osp.join(osp.realpath(self.folder), self._subfolder)
         try:
-            names = os.listdir(folder or os.curdir)
+            names = os.listdir(real)
         except (FileNotFoundError, NotADirectoryError):
             return []
         found = []
         for name in names:
-            match = self._numbered.fullmatch(osp.join(self._subfolder, name))
+            path = osp.join(real, name)
+            match = self._numbered.fullmatch(self._relative(path))
             if match and match.groups():
-                path = osp.join(folder, name)
-                found.append((int(match[1]), os.lstat(path).st_mtime, path))
+                found.append((int(match[1]), os.lstat(path).st_mtime,
+                              osp.join(folder, name)))
         return [path for *_, path in sorted(found, reverse=True)]
 
     def own(self, path: str) -> bool:
@@ -87,16 +89,18 @@ class RunFiles:
                 end a link stands for itself.
         """
         if self.is_remote:
-            name = path[len(self.folder.rstrip('/')) + 1:]
-            known = path == f'{self.folder.rstrip("/")}/{name}'
+            folder = self.folder.rstrip('/') + '/'
+            name = path[len(folder):] if path.startswith(folder) else ''
         else:
             folder, name = osp.split(path)
-            path = osp.join(osp.realpath(folder), name)
-            name = osp.relpath(path, osp.realpath(self.folder))
-            known = True
-        name = name.replace(os.sep, '/')
-        return known and bool(
+            name = self._relative(osp.join(osp.realpath(folder), name))
+        return bool(
             self._numbered.fullmatch(name) or self._best.fullmatch(name))
+
+    def _relative(self, path: str) -> str:
+        """A path as templates have it."""
+        path = osp.relpath(path, osp.realpath(self.folder))
+        return path.replace(os.sep, '/')
 
     def best_of_that_name(self, path: Any) -> Optional[str]:
         """Find the best checkpoint that some path means.

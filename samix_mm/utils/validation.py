@@ -64,6 +64,23 @@ def check_weight(name: str, value: float) -> float:
     return value
 
 
+def check_some_weight(**weights: float) -> None:
+    """Refuse losses of which each has the weight 0.
+
+    Args:
+        **weights (float): The weights by their names in the config.
+
+    Raises:
+        ValueError: If all of them are 0.
+    """
+    if not any(weights.values()):
+        names = ', '.join(weights)
+        raise ValueError(
+            f'there is nothing to learn: all of {names} are 0; leave one of '
+            'them out, which sets it to its default, or write a number above '
+            '0')
+
+
 def check_positive(name: str, value: float) -> float:
     """Return ``value`` if it is a finite number above 0.
 

@@ -1,5 +1,6 @@
 """Files of plain types tell MMEngine nothing that does harm."""
 import logging
+import shutil
 from collections import OrderedDict
 
 import pytest
@@ -40,6 +41,23 @@ def run(work_dir, hook=SAFE, **kwargs):
     return runner
 
 
+@pytest.fixture(scope='module')
+def trained(tmp_path_factory):
+    """Gives copies of runs of one epoch, by the type of their hook."""
+    runs = {}
+
+    def copy(hook, folder):
+        kind = hook['type']
+        if kind not in runs:
+            runs[kind] = tmp_path_factory.mktemp(kind)
+            run(runs[kind], hook)
+        shutil.copytree(runs[kind], folder)
+        (folder / 'last_checkpoint').write_text(str(folder / 'epoch_1.pth'))
+        return folder
+
+    return copy
+
+
 def change(path, **fields):
     """Set fields of a file, '__' between keys; other people's tools can."""
     checkpoint = torch.load(path, weights_only=False)
@@ -71,9 +89,9 @@ BOTH = pytest.mark.parametrize('hook', [SAFE, STOCK], ids=['safe', 'stock'])
 @BOTH
 @pytest.mark.parametrize('field', [
     'meta__config', 'meta__cfg', 'message_hub__runtime_info__cfg'])
-def test_resuming_runs_no_text(tmp_path, canary, hook, field):
+def test_resuming_runs_no_text(tmp_path, canary, trained, hook, field):
     path, code = canary
-    run(tmp_path / 'run', hook)
+    trained(hook, tmp_path / 'run')
     change(tmp_path / 'run' / 'epoch_1.pth', **{field: code})
     resumed = run(tmp_path / 'run', hook, max_epochs=2, resume=True)
     assert resumed.epoch == 2
@@ -114,9 +132,9 @@ def test_who_needs_the_config_is_told_to_pass_it(tmp_path, monkeypatch):
     'run/best_link_epoch_4.pth', 'run/link/best_a_epoch_1.pth',
     'run/epoch_1.pth'])
 def test_the_best_one_of_a_file_is_not_removed(
-        tmp_path, monkeypatch, hook, victim):
+        tmp_path, monkeypatch, trained, hook, victim):
     always_better(monkeypatch)
-    run(tmp_path / 'run', hook)
+    trained(hook, tmp_path / 'run')
     elsewhere = tmp_path / 'elsewhere'
     for folder in (elsewhere, tmp_path / 'run' / 'best_tree_epoch_3.pth'):
         folder.mkdir()
@@ -214,15 +232,23 @@ def test_what_is_outdated_is_told_by_numbers_alone(tmp_path, hook):
 
 
 @pytest.mark.parametrize('value', [float('nan'), 'high', None, [1.]])
-def test_a_best_score_that_nothing_can_be_better_than(tmp_path, value):
-    run(tmp_path)
-    change(tmp_path / 'epoch_1.pth',
+def test_a_best_score_that_nothing_can_be_better_than(
+        tmp_path, trained, value):
+    folder = trained(SAFE, tmp_path / 'run')
+    change(folder / 'epoch_1.pth',
            message_hub__runtime_info__best_score=value)
-    run(tmp_path, max_epochs=2, resume=True)
-    assert list(tmp_path.glob('best_*_epoch_2.pth'))
+    run(folder, max_epochs=2, resume=True)
+    assert list(folder.glob('best_*_epoch_2.pth'))
 
 
 @BOTH
+def test_a_forged_file_is_not_resumed_from(tmp_path, trained, hook):
+    folder = trained(hook, tmp_path / 'run')
+    change(folder / 'epoch_1.pth', meta__iter=10**18)
+    with pytest.raises(ForgedCheckpointError, match='meta.iter must be a who'):
+        run(folder, hook, max_epochs=2, resume=True)
+
+
 @pytest.mark.parametrize('field, value', [
     ('meta', [1]),
     ('meta__epoch', 10**18),
@@ -245,12 +271,11 @@ def test_a_best_score_that_nothing_can_be_better_than(tmp_path, value):
     ('param_schedulers', [dict(param_name='params')]),
 ])
 def test_numbers_and_forms_that_no_training_writes(
-        tmp_path, hook, field, value):
-    run(tmp_path, hook,
-        param_scheduler=dict(type='MultiStepLR', milestones=[1]))
-    change(tmp_path / 'epoch_1.pth', **{field: value})
+        tmp_path, trained, field, value):
+    path = trained(SAFE, tmp_path / 'run') / 'epoch_1.pth'
+    change(path, **{field: value})
     with pytest.raises(ForgedCheckpointError, match='was not loaded: its '):
-        run(tmp_path, hook, max_epochs=2, resume=True)
+        load_checkpoint(str(path))
 
 
 def test_more_batches_than_there_are_to_go_through(tmp_path):

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from ...registry import MODELS
 from ...utils.validation import (check_backbone, check_choice, check_flag,
-                                 check_share, check_weight)
+                                 check_share, check_some_weight, check_weight)
 from ..losses.eta_balanced_cross_entropy import eta_balanced_cross_entropy
 from ..mixing import MixingMethod, Mixture, Sources
 from ..mixing.pairing import part_of_batch
@@ -137,6 +137,10 @@ class MixClassifier(MixingAlgorithm, ImageClassifier):
             end_momentum=end_momentum,
             feature_stage=feature_stage,
             feature_net=feature_net)
+        check_some_weight(
+            clean_weight=clean_weight,
+            mix_weight=mix_weight,
+            **self.mixing.loss_weights())
         self.predict_on = _predictor(test_cfg, self.predictors)
 
     @property

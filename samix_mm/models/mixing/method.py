@@ -121,6 +121,11 @@ class MixingMethod(BaseModule):
     def after_optimizer_step(self) -> None:
         """Take note that the optimizer has made a step."""
 
+    def loss_weights(self) -> Dict[str, float]:
+        """Weights of the method's own losses, by their names in its config;
+        empty if it learns nothing."""
+        return {}
+
     def last_lams(self) -> List[Lam]:
         """The ratios of the last step again, for messages."""
         return self.pairings.last_lams(1)

@@ -9,7 +9,8 @@ from torch import Tensor, nn
 from ...registry import MODELS
 from ...utils.pooling import pool
 from ...utils.validation import (check_backbone, check_choice, check_count,
-                                 check_part, check_positive, check_weight)
+                                 check_part, check_positive, check_some_weight,
+                                 check_weight)
 from ..clusters import OnlineClusters
 from ..encoders import forward_with_stage
 from ..mixing import MixingMethod, Mixture, Sources
@@ -132,6 +133,10 @@ class MixMoCo(MixingAlgorithm, BaseSelfSupervisor):
             end_momentum=end_momentum,
             feature_stage=feature_stage,
             feature_net=feature_net)
+        check_some_weight(
+            nce_weight=nce_weight,
+            mix_weight=mix_weight,
+            **self.mixing.loss_weights())
         self.register_buffer('queue', random_queue(feat_dim, queue_len))
         self.register_buffer('queue_ptr', self.queue.new_zeros(1).long())
         self.objective = _build_objective(objective, self.mixing)

@@ -5,6 +5,7 @@ import torch
 from mmengine.model import MMDistributedDataParallel
 from mmengine.optim import OptimWrapper
 
+from samix_mm.models.train_step.finiteness import Finite, finite_everywhere
 from tests.helpers.overflow import Scaler, assert_finite, overflow_in
 from tests.helpers.processes import gloo_processes
 from tests.helpers.tiny import assert_same, batch, build, network_state, sgd
@@ -100,6 +101,23 @@ def test_a_loss_scaler_finds_its_scale():
     moved, skipped = with_overflow(
         range(1, 4), lambda model: ScalingWrapper(model, scaler), 5)
     assert moved == [0, 4] and skipped == [0, 1, 2, 3, 0]
+
+
+@pytest.mark.parametrize('value, finite', [
+    (1., True), (1e30, True), (float('inf'), False), (float('-inf'), False),
+    (float('nan'), False)
+])
+@pytest.mark.parametrize('dtype', [torch.float32, torch.float64])
+def test_large_gradients_are_finite(value, finite, dtype):
+    """Though their squares are not; a scale may grow that large."""
+    params = [torch.zeros(3, dtype=dtype, requires_grad=True),
+              torch.zeros((), requires_grad=True), torch.zeros(0)]
+    params[0].grad = torch.tensor([0., value, 1.], dtype=dtype)
+    params[1].grad = torch.ones(())
+    expected = Finite.LOSS_AND_GRADIENTS if finite else Finite.LOSS
+    assert finite_everywhere(torch.ones(()), params) is expected
+    loss = torch.tensor(float('nan'))
+    assert finite_everywhere(loss, params) is Finite.NOTHING
 
 
 def test_a_loss_scaler_sees_the_overflow_of_any_accumulated_gradient():

@@ -165,6 +165,14 @@ class SAMix(MixingMethod):
         """Count the step."""
         self.num_steps += 1
 
+    def loss_weights(self) -> Dict[str, float]:
+        """See :meth:`MixingMethod.loss_weights`."""
+        if self.frozen:
+            return {}
+        return dict(
+            mixer_weight=self.mixer_weight,
+            mask_loss_weight=self.mask_loss_weight)
+
     def last_lams(self) -> List[Lam]:
         """The ratios of the last step, the Mixer's and the network's."""
         return self.pairings.last_lams(1 if self.frozen else 2)
