@@ -55,7 +55,8 @@ class LeaveOutHook(Hook):
             if runner.iter not in self.iters:
                 return train_step(data, optim_wrapper)
             inputs = model.data_preprocessor(data, True)['inputs']
-            model.draw_pairs(inputs)
+            for _ in ('Mixer', 'online network'):
+                model.mixing.draw(len(inputs), inputs.device)
             return {}
 
         model.train_step = leave_out

@@ -114,9 +114,6 @@ class MixClassifier(MixingAlgorithm, ImageClassifier):
         self.mix_weight = check_weight('mix_weight', mix_weight)
         self.mix_batch_ratio = check_share('mix_batch_ratio', mix_batch_ratio)
         self.clean_weight = check_weight('clean_weight', clean_weight)
-        if not (mix_weight or clean_weight):
-            raise ValueError('mix_weight and clean_weight are both 0, so that '
-                             'nothing trains the network; raise one of them')
         self.clean_head = None
         if check_flag('clean_head', clean_head) and clean_weight:
             self.clean_head = deepcopy(self.head)

@@ -122,9 +122,6 @@ class MixMoCo(MixingAlgorithm, BaseSelfSupervisor):
         self.views = check_choice('views', VIEWS, views)
         self.nce_weight = check_weight('nce_weight', nce_weight)
         self.mix_weight = check_weight('mix_weight', mix_weight)
-        if not (nce_weight or mix_weight):
-            raise ValueError('nce_weight and mix_weight are both 0, so that '
-                             'nothing trains the network; raise one of them')
         self.init_mixing(
             mixing,
             online=dict(backbone=self.backbone, neck=self.neck),
