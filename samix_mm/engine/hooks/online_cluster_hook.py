@@ -9,11 +9,11 @@ from mmengine.model import is_model_wrapper
 from mmengine.registry import HOOKS
 from mmengine.runner import Runner
 from torch.nn import Module
-from torch.utils.data import Dataset
 
 from ...models.clusters.online_clusters import OnlineClusters
 from ...utils.validation import check_count
 from ..utils.feature_pass import all_features
+from ..utils.labels import true_labels
 
 
 @HOOKS.register_module()
@@ -94,25 +94,6 @@ class OnlineClusterHook(Hook):
             print_log(
                 f'Epoch(train) [{runner.epoch + 1}]  cluster_nmi: {nmi:.4f}',
                 logger='current')
-
-
-def true_labels(dataset: Dataset) -> Optional[np.ndarray]:
-    """The labels of a data set, if it has one for each image.
-
-    Args:
-        dataset (Dataset): Any data set.
-
-    Returns:
-        np.ndarray, optional: Whole numbers with shape (n, ), or None.
-    """
-    try:
-        labels = np.asarray(dataset.get_gt_labels())
-    except (AttributeError, KeyError, NotImplementedError, TypeError,
-            ValueError):
-        # data sets say in different ways that they have no labels, or several
-        return None
-    known = labels.shape == (len(dataset), ) and labels.dtype.kind in 'iu'
-    return labels if known else None
 
 
 def _tell_averaged_copies(runner: Runner, clusters: OnlineClusters) -> None:
