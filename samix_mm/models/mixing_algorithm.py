@@ -11,6 +11,7 @@ from .encoders import (FeatureNet, MomentumNetwork, find_feature_stage,
                        sync_if_absent)
 from .mixing import MixingMethod, Mixture, Sources
 from .mixing.method import Objective
+from .mixing.random_stream import settle_streams
 from .train_step.branch_backward import BranchBackward
 from .train_step.guarded_step import GuardedStepMixin
 
@@ -136,6 +137,7 @@ class MixingAlgorithm(GuardedStepMixin):
             Dict[str, Tensor]: Empty for a method that learns nothing in this
             step.
         """
+        settle_streams(self.mixing)
         losses: Dict[str, Tensor] = {}
         for mixture in self.mixing.training_mixtures(sources):
             losses.update(

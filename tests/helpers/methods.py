@@ -8,7 +8,7 @@ from samix_mm.models import Sources
 from samix_mm.registry import MIXING_METHODS
 
 #: Channels of the features in :func:`sources_of`.
-CHANNELS = 3
+CHANNELS = 12
 #: What a method must be told, or is told so that it does not use the global
 #: random state.
 ARGUMENTS = dict(
@@ -49,8 +49,8 @@ def sources_of(images, partners=None):
         partners,
         labels=torch.arange(len(images)) % 3,
         features=lambda: tuple(
-            F.adaptive_avg_pool2d(part.detach().float(), (4, 5))
-            for part in both),
+            F.adaptive_avg_pool2d(part.detach().float(), (4, 5)).repeat(
+                1, CHANNELS // 3, 1, 1) for part in both),
         saliency=lambda: tuple(
             part.detach().float().abs().mean(dim=1) for part in both),
         scores=lambda mixed: mixed.float().mean(dim=(2, 3)))

@@ -1,13 +1,17 @@
 """Options that leave out work of the Mixer's training."""
+import copy
 from types import SimpleNamespace
 
 import pytest
 import torch
+from mmengine.hooks import Hook
+from mmengine.optim import OptimWrapper
 from mmpretrain.registry import MODELS
 
 from samix_mm.engine.hooks.ema_momentum_hook import _check_unused_parameters
-from samix_mm.models import Sources
-from tests.helpers.tiny import BACKBONES, batch, build, model_cfg, sgd
+from samix_mm.models import Pairing, Sources
+from tests.helpers.tiny import (BACKBONES, batch, build, fix_pairings, loader,
+                                make_runner, model_cfg, sgd)
 from tests.helpers.tiny_ssl import CLUSTERS, build_moco, moco_cfg, views
 
 ALGORITHMS = ['classifier', 'infonce', 'cluster']
@@ -131,6 +135,84 @@ def test_the_mixer_learns_every_third_step(name):
             not torch.equal(weight, model.mixing.mixer.query.weight))
         logged.append('loss_mixer' in log_vars)
     assert changed == logged == [True, False, False, True, False]
+
+
+class LossNames(Hook):
+    """Keeps the names of what each iteration logs."""
+
+    def __init__(self):
+        self.names = []
+
+    def after_train_iter(self, runner, batch_idx, data_batch=None,
+                         outputs=None):
+        self.names.append(set(outputs))
+
+
+@pytest.mark.parametrize('counts', [1, 2, 3])
+def test_the_interval_counts_optimizer_steps(tmp_path, counts):
+    """Every micro-batch of such a step trains the Mixer."""
+    recorder = LossNames()
+    runner = make_runner(
+        tmp_path,
+        model=model_cfg(mixing=samix(mixer_interval=2)),
+        max_epochs=1,
+        dataloader=loader(18, batch_size=2),
+        optim_wrapper=dict(
+            optimizer=dict(type='SGD', lr=0.01), accumulative_counts=counts))
+    runner.register_hook(recorder)
+    runner.train()
+    found = ['loss_mixer' in names for names in recorder.names]
+    assert found == [number // counts % 2 == 0 for number in range(9)]
+    assert found == ['loss_mask' in names for names in recorder.names]
+
+
+def test_accumulated_gradients_of_the_mixer_are_those_of_the_whole_batch():
+    """Not a fraction of them; where nothing depends on the batch's size."""
+    mixing = samix(mixer=WITHOUT_DROPOUT, mixer_interval=2)
+    lams = torch.tensor([0.3, 0.6, 0.45, 0.2])
+    index = torch.tensor([1, 0])
+    inputs, _, data_samples = batch(4)
+    parts = [slice(2), slice(2, 4)]
+
+    def steps(data, pairings, counts):
+        """Gradients of the Mixer in each of four optimizer steps."""
+        model = build(mixing=copy.deepcopy(mixing))
+        model.load_state_dict(state)
+        model.eval()
+        optim_wrapper = OptimWrapper(
+            torch.optim.SGD(model.parameters(), lr=0.),
+            accumulative_counts=counts)
+        optim_wrapper.initialize_count_status(model, 0, 4 * counts)
+        grads, step = [], optim_wrapper.step
+
+        def record(**kwargs):
+            grad = model.mixing.mixer.query.weight.grad
+            grads.append(None if grad is None else grad.clone())
+            step(**kwargs)
+
+        optim_wrapper.step = record
+        for _ in range(4):
+            for part, pairing in zip(data, pairings):
+                fix_pairings(model, pairing, pairing)
+                model.train_step(part, optim_wrapper)
+            model.update_momentum_net(1.)
+        return grads
+
+    state = build(mixing=copy.deepcopy(mixing)).state_dict()
+    whole = steps([dict(inputs=inputs, data_samples=data_samples)],
+                  [Pairing(lams, torch.cat([index, 2 + index]))], 1)
+    accumulated = steps(
+        [dict(inputs=inputs[part], data_samples=data_samples[part])
+         for part in parts],
+        [Pairing(lams[part], index) for part in parts], 2)
+    assert len(whole) == len(accumulated) == 4
+    for number, (expected, found) in enumerate(zip(whole, accumulated)):
+        if number % 2:
+            assert all(grad is None or not grad.any()
+                       for grad in (expected, found))
+        else:
+            assert expected.abs().max() > 1e-4
+            torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-7)
 
 
 def checkpoint_of(model, folder):

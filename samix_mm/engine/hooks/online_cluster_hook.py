@@ -3,7 +3,7 @@ from typing import Optional
 import numpy as np
 import torch
 from mmengine.dist import broadcast, is_main_process
-from mmengine.hooks import Hook
+from mmengine.hooks import EMAHook, Hook
 from mmengine.logging import print_log
 from mmengine.runner import Runner
 from torch.nn import Module
@@ -13,7 +13,7 @@ from ...registry import HOOKS
 from ...utils.unwrapping import unwrap
 from ...utils.validation import check_count
 from ..utils.feature_pass import all_features
-from ..utils.true_labels import true_labels
+from ..utils.labels import true_labels
 
 
 @HOOKS.register_module()
@@ -65,6 +65,7 @@ class OnlineClusterHook(Hook):
             seed = _shared_seed(runner)
             feats = all_features(model, runner.train_dataloader, seed)
             clusters.start(feats, seed=seed)
+            _tell_averaged_copies(runner, clusters)
         elif len(clusters.labels) != len(dataset):
             raise ValueError(
                 f'the checkpoint has clusters of {len(clusters.labels)} '
@@ -93,6 +94,15 @@ class OnlineClusterHook(Hook):
             print_log(
                 f'Epoch(train) [{runner.epoch + 1}]  cluster_nmi: {nmi:.4f}',
                 logger='current')
+
+
+def _tell_averaged_copies(runner: Runner, clusters: OnlineClusters) -> None:
+    """Let copies that were made before the clusters were started have them:
+    MMEngine averages buffers of equal shapes."""
+    for hook in runner.hooks:
+        if isinstance(hook, EMAHook):
+            copy = _clusters(hook.ema_model.module)
+            copy.load_state_dict(clusters.state_dict())
 
 
 def _shared_seed(runner: Runner) -> int:

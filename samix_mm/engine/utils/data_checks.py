@@ -5,7 +5,7 @@ import numpy as np
 from mmengine.dataset import InfiniteSampler
 from torch.utils.data import DataLoader, Dataset
 
-from .true_labels import true_labels
+from .labels import true_labels
 
 
 def check_batches(dataloader: DataLoader) -> None:

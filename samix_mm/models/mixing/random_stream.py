@@ -34,7 +34,7 @@ class RandomStream(nn.Module):
 
     def current(self) -> np.random.Generator:
         """The generator of this draw, from its beginning."""
-        self._take_over()
+        self.settle()
         return self.generator_of(self.num_draws)
 
     def generator_of(self, num_draw: int) -> np.random.Generator:
@@ -74,8 +74,8 @@ class RandomStream(nn.Module):
         seed, num_draws = state.tolist()
         self._loaded = seed, num_draws
 
-    def _take_over(self) -> None:
-        """Decide about what was loaded when the first number is wanted:
+    def settle(self) -> None:
+        """Decide about what was loaded, in the first step of a training:
         before, MMEngine does not say whether the run is resumed."""
         if self._loaded is None:
             return
@@ -85,3 +85,11 @@ class RandomStream(nn.Module):
         iteration = MessageHub.get_current_instance().get_info('iter')
         if iteration != 0:
             self.seed, self.num_draws = loaded
+
+
+def settle_streams(module: nn.Module) -> None:
+    """Let all streams of a module decide about what was loaded, also those
+    that nothing is drawn from before a later step."""
+    for part in module.modules():
+        if isinstance(part, RandomStream):
+            part.settle()

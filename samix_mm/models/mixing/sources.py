@@ -108,8 +108,9 @@ class Sources:
         given = self._given[name]
         if given is None:
             raise RuntimeError(_missing(name))
-        value = self.once(name, given) if callable(given) else given
-        return (value, value) if isinstance(value, Tensor) else value
+        if callable(given):
+            given = self._given[name] = given()
+        return (given, given) if isinstance(given, Tensor) else given
 
 
 def _missing(name: str) -> str:

@@ -155,9 +155,15 @@ class SAMix(MixingMethod):
         Returns:
             Tensor: The share of the first image, (M, 1, H, W).
         """
+
+        def project() -> Any:
+            # Whoever asks first, images without gradient may not take it from
+            # those that train the Mixer.
+            with torch.set_grad_enabled(self.learns):
+                return self.mixer.project(*sources.features())
+
         # Both sets of masks of a step share what depends on no ratio.
-        projected = sources.once(
-            'projection', lambda: self.mixer.project(*sources.features()))
+        projected = sources.once('projection', project)
         return self.mixer.masks(projected, pairing.lam, pairing.index,
                                 tuple(sources.images.shape[2:]))
 
