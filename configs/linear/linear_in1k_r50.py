@@ -12,7 +12,7 @@ _base_ = (
 
 custom_imports = dict(imports=['samix_mm'])
 
-model = dict(type='LinearProbe')
+model = dict(type='samix_mm.LinearProbe')
 
 param_scheduler = [
     dict(type='MultiStepLR', by_epoch=True, milestones=[30, 60], gamma=0.1)

@@ -14,7 +14,7 @@ _base_ = [
 ]
 
 model = dict(
-    type='LinearProbe',
+    type='samix_mm.LinearProbe',
     backbone=dict(
         init_cfg=dict(type='Pretrained', checkpoint='', prefix='backbone.')),
     head=dict(num_classes=10, topk=(1, )))
