@@ -1,5 +1,7 @@
 """Other packages have the same names, in MMEngine's root registries."""
+import re
 import sys
+from pathlib import Path
 
 import mmengine.registry
 import mmpretrain.registry as mmpretrain_registry
@@ -108,6 +110,15 @@ def test_nothing_is_at_the_root_alone():
                 if is_ours(module) and node.scope != 'samix_mm':
                     ours = node.children['samix_mm'].module_dict
                     assert name in ours or node is MODEL_WRAPPERS, name
+
+
+def test_our_configs_ask_for_our_data_sets():
+    """By their scope, since other packages have data sets of these names."""
+    ours = set(registry.DATASETS.module_dict) | {'LinearProbe'}
+    configs = Path(__file__).parents[1] / 'configs'
+    for path in configs.rglob('*.py'):
+        bare = re.findall(r"type='(\w+)'", path.read_text())
+        assert not ours & set(bare), path
 
 
 def test_what_we_do_not_have_is_of_the_default_scope(other_scope):

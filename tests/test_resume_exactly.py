@@ -1,6 +1,7 @@
 """With the default hooks, validation and ``save_best`` on and without a fixed
 seed: a run that is resumed from any file which an uninterrupted one has
 written ends with the same weights, after as many iterations."""
+import os
 import shutil
 from pathlib import Path
 
@@ -8,23 +9,26 @@ import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
+from mmengine.dataset import pseudo_collate
 from mmengine.evaluator import BaseMetric
 from mmengine.hooks import Hook
 from mmengine.logging import MessageHub
 from mmengine.registry import METRICS
+from torch.utils.data import DataLoader
 
+from tests.helpers.processes import gloo_processes
 from tests.helpers.tiny import TinyImages, make_runner, model_cfg
 from tests.test_engine.test_hooks.test_exact_resume_hook import Shaky
 
 ROOT = Path(__file__).parents[1]
 PREPROCESSOR = dict(mean=[120.] * 3, std=[60.] * 3)
 NUM_IMAGES, BATCH_SIZE = 14, 3  # 5 batches, or 4 and two images left over
-EPOCHS = 4
+EPOCHS = 3
 SGD = dict(type='SGD', lr=0.02, momentum=0.9)
-COSINE = dict(type='CosineAnnealingLR', T_max=18, by_epoch=False)
+COSINE = dict(type='CosineAnnealingLR', T_max=15, by_epoch=False)
 
 BY_EPOCH = dict(by_epoch=True, max_epochs=EPOCHS)
-BY_ITER = dict(by_epoch=False, max_iters=18)
+BY_ITER = dict(by_epoch=False, max_iters=13)
 #: Loop, checkpoint hook, sampler.
 SCHEMES = dict(
     epochs=(dict(BY_EPOCH, val_interval=1), dict(interval=1),
@@ -71,6 +75,12 @@ class KeepAll(Hook):
 
         runner.save_checkpoint = save_and_copy
 
+    def last_at(self, iteration):
+        return [
+            copy for copy in self.copies
+            if copy.name[3:] == f'iter_{iteration}.pth'
+        ][-1]
+
 
 class Trained(Hook):
     """Remembers which iterations were trained."""
@@ -112,10 +122,10 @@ def train(folder, scheme, workers=0, drop_last=False, resume_from=None,
         val_evaluator=dict(type='LaterIsBetter'),
         val_cfg=dict(),
         train_cfg=dict(loop),
-        optim_wrapper=dict(optimizer=optimizer),
+        optim_wrapper=dict(type='OptimWrapper', optimizer=optimizer),
         param_scheduler=COSINE,
         default_hooks=default_hooks(checkpoint),
-        seed=None)
+        randomness=dict(seed=None))
     cfg.update(kwargs)
     runner = make_runner(
         folder,
@@ -153,17 +163,18 @@ def assert_same_end(runner, other):
     assert (runner.epoch, runner.iter) == (other.epoch, other.iter)
 
 
-def check_each_file(tmp_path, scheme, skip_best, **kwargs):
+def check_files(tmp_path, scheme, skip_best, every=1, **kwargs):
     kept = KeepAll(tmp_path)
     whole, iters = train(
         tmp_path / 'whole', scheme, hooks=[kept], **kwargs)
     total = whole.max_iters
     assert iters == list(range(total))
     assert any(copy.stem.startswith('best', 3) for copy in kept.copies)
-    resumed_at = []
-    for number, copy in enumerate(kept.copies):
-        if skip_best and copy.stem.startswith('best', 3):
-            continue
+    copies = [
+        copy for copy in kept.copies
+        if not (skip_best and copy.stem.startswith('best', 3))
+    ]
+    for number, copy in enumerate(copies[::every]):
         torch.manual_seed(99)
         np.random.seed(99)
         resumed, more = train(
@@ -172,25 +183,99 @@ def check_each_file(tmp_path, scheme, skip_best, **kwargs):
         first = torch.load(copy, weights_only=True)['meta']['iter']
         assert more == list(range(first, total)), copy.name
         assert_same_end(resumed, whole)
-        resumed_at.append(first)
-    return resumed_at
+    return copies
 
 
 @pytest.mark.parametrize('scheme', SCHEMES)
 def test_from_each_file(tmp_path, scheme):
-    resumed_at = check_each_file(tmp_path, scheme, skip_best=True)
-    assert len(resumed_at) > EPOCHS
+    copies = check_files(tmp_path, scheme, skip_best=True)
+    # Some are written once more, when the validation was the best.
+    assert len(copies) > len({copy.name[3:] for copy in copies})
 
 
-@pytest.mark.parametrize('scheme', SCHEMES)
-def test_from_each_file_with_workers_and_left_over_images(tmp_path, scheme):
-    check_each_file(
-        tmp_path, scheme, skip_best=True, workers=2, drop_last=True)
+@pytest.mark.parametrize(
+    'scheme', ['epochs', 'saved_within_epochs', 'iterations', 'infinite'])
+def test_with_workers_and_without_left_over_images(tmp_path, scheme):
+    check_files(
+        tmp_path, scheme, skip_best=True, every=3, workers=2, drop_last=True)
 
 
 @pytest.mark.parametrize('scheme', ['epochs', 'iterations'])
 def test_from_the_best_too_if_the_optimizer_has_no_state(tmp_path, scheme):
     """MMEngine saves neither optimizer nor schedules with the best."""
-    check_each_file(
-        tmp_path, scheme, skip_best=False,
+    check_files(
+        tmp_path, scheme, skip_best=False, every=2,
         optimizer=dict(type='SGD', lr=0.02), param_scheduler=None)
+
+
+def test_shuffled_by_pytorch(tmp_path):
+    """Its sampler draws the order from the global generator."""
+    dataset = Shaky(TinyImages(NUM_IMAGES))
+
+    def loader():
+        return DataLoader(
+            dataset, BATCH_SIZE, shuffle=True, collate_fn=pseudo_collate)
+
+    kept = KeepAll(tmp_path)
+    whole, _ = train(
+        tmp_path / 'whole', 'saved_within_epochs', hooks=[kept],
+        dataloader=loader())
+    for iteration in (3, 10):
+        resumed, _ = train(
+            tmp_path / f'resumed_{iteration}', 'saved_within_epochs',
+            resume_from=kept.last_at(iteration), dataloader=loader())
+        assert_same_end(resumed, whole)
+
+
+def test_whatever_the_number_of_workers_with_an_infinite_sampler(tmp_path):
+    """Workers fetch ahead when MMEngine builds the loop."""
+    kept = KeepAll(tmp_path)
+    whole, _ = train(tmp_path / 'whole', 'infinite', hooks=[kept])
+    resumed, _ = train(
+        tmp_path / 'resumed', 'infinite', workers=2,
+        resume_from=kept.last_at(3))
+    assert_same_end(resumed, whole)
+
+
+def test_between_two_optimizer_steps(tmp_path):
+    kept = KeepAll(tmp_path)
+    steps = dict(optimizer=SGD, accumulative_counts=4)
+    whole, _ = train(
+        tmp_path / 'whole', 'saved_within_epochs', hooks=[kept],
+        optim_wrapper=steps)
+    for iteration in (3, 9, 12):
+        resumed, _ = train(
+            tmp_path / f'resumed_{iteration}', 'saved_within_epochs',
+            resume_from=kept.last_at(iteration), optim_wrapper=steps)
+        assert_same_end(resumed, whole)
+
+
+def _train_in_a_group(rank, folder, name, resume_from):
+    os.environ['LOCAL_RANK'] = str(rank)
+    kept = KeepAll(Path(folder))
+    runner, iters = train(
+        Path(folder) / name, 'saved_within_epochs',
+        hooks=[] if rank else [kept], resume_from=resume_from, drop_last=True,
+        randomness=dict(seed=None, diff_rank_seed=True), launcher='pytorch')
+    assert iters[-1] + 1 == runner.max_iters
+    state, _ = state_of(runner)
+    order = [[place.index for place in batch]
+             for batch in runner.train_dataloader.batch_sampler]
+    torch.save((state, order, runner.seed), f'{folder}/{name}_{rank}')
+
+
+def test_two_processes_with_seeds_of_their_own(tmp_path):
+    for name, resume_from in (('whole', None),
+                              ('resumed', tmp_path / '01_iter_3.pth')):
+        (tmp_path / 'group').unlink(missing_ok=True)
+        with gloo_processes(_train_in_a_group, tmp_path, name, resume_from):
+            pass
+    for rank in range(2):
+        (state, order, seed), (found, other, drawn) = (
+            torch.load(tmp_path / f'{name}_{rank}')
+            for name in ('whole', 'resumed'))
+        assert seed == drawn and order == other
+        for key, value in state.items():
+            # A checkpoint has the running statistics of the first process.
+            if rank == 0 or 'running' not in key:
+                assert torch.equal(value, found[key]), key

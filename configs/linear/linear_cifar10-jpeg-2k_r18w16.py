@@ -11,14 +11,16 @@ _base_ = [
 ]
 
 model = dict(
-    type='LinearProbe',
+    type='samix_mm.LinearProbe',
     backbone=dict(
         init_cfg=dict(type='Pretrained', checkpoint='', prefix='backbone.')))
 
 train_dataloader = dict(
-    num_workers=1, dataset=dict(type='FewShotFolder', samples_per_class=200))
+    num_workers=1,
+    dataset=dict(type='samix_mm.FewShotFolder', samples_per_class=200))
 val_dataloader = dict(
-    num_workers=1, dataset=dict(type='FewShotFolder', samples_per_class=200))
+    num_workers=1,
+    dataset=dict(type='samix_mm.FewShotFolder', samples_per_class=200))
 test_dataloader = val_dataloader
 
 train_cfg = dict(val_interval=5)

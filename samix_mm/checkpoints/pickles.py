@@ -131,7 +131,10 @@ class _Machine:
         if length is None:
             items = self.pop_mark()
         else:
-            items = [self._stack.pop() for _ in range(length)][::-1]
+            items = self._stack[-length:]
+            if len(items) < length:
+                raise IndexError('a tuple of what is not there')
+            del self._stack[-length:]
         self._stack.append(tuple(items))
 
     def append(self, items: Optional[List[Any]] = None) -> None:
@@ -139,10 +142,14 @@ class _Machine:
         self._top(list).extend(items)
 
     def add(self) -> None:
+        items = self.pop_members()
+        self._top(set).update(items)
+
+    def pop_members(self) -> List[Any]:
         items = self.pop_mark()
         for item in items:
             self._check_key(item)
-        self._top(set).update(items)
+        return items
 
     def set_items(self, items: Optional[List[Any]] = None) -> None:
         if items is None:
@@ -244,6 +251,7 @@ def _instructions() -> Dict[bytes, tuple]:
         'APPEND': machine.append,
         'APPENDS': lambda self: self.append(self.pop_mark()),
         'ADDITEMS': machine.add,
+        'FROZENSET': lambda self: push(self, frozenset(self.pop_members())),
         'SETITEM': machine.set_items,
         'SETITEMS': lambda self: self.set_items(self.pop_mark()),
         **dict.fromkeys(('BINPUT', 'LONG_BINPUT', 'MEMOIZE'),

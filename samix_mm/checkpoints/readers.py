@@ -93,9 +93,10 @@ def _read_archive(file: BinaryIO, map_location: Any,
 
     storages = Storages(create, map_location if with_values else stay)
     content = io.BytesIO(archive.read('data.pkl'))
-    checkpoint = interpret_pickle(content, SYMBOLS, BUILDERS, storages.load)
-    archive.check_rest()
-    return checkpoint
+    try:
+        return interpret_pickle(content, SYMBOLS, BUILDERS, storages.load)
+    finally:  # of what is both damaged and unsafe, the damage is told
+        archive.check_rest()
 
 
 def _check_byte_order(archive: Archive) -> None:

@@ -23,9 +23,10 @@ _OTHER_TENSORS = (
     '_rebuild_meta_tensor_no_storage', '_rebuild_wrapper_subclass',
     '_rebuild_device_tensor_from_numpy',
     '_rebuild_device_tensor_from_cpu_tensor')
-_DTYPES = {
+_CONSTANTS = {
     f'torch.{name}': value
-    for name, value in vars(torch).items() if isinstance(value, torch.dtype)
+    for name, value in vars(torch).items()
+    if isinstance(value, (torch.dtype, torch.qscheme))
 }
 _MAX_DIMS = 64
 _LOCATION = re.compile(r'[a-z]+(:\d+)?$')
@@ -222,7 +223,7 @@ def _refuse(*arguments: Any) -> None:
 
 #: All that has to do with tensors.
 TENSOR_SYMBOLS = {
-    **_DTYPES,
+    **_CONSTANTS,
     **_type_symbols(),
     **{name: Symbol(name, construct) for name, construct in {
         'torch._utils._rebuild_tensor': rebuild,

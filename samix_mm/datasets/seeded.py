@@ -55,13 +55,13 @@ class SeededBatches(Sampler):
         self._endless = endless
 
     def __iter__(self) -> Iterator[List[Place]]:
-        epoch, skip, endless = self._epoch, self._skip, self._endless
+        first, skip, endless = self._epoch, self._skip, self._endless
         # A loop that does not say where it is makes one pass after another.
-        self.start(epoch + 1)
+        self.start(first + 1)
         if not endless:
-            yield from self._pass(epoch, skip)
+            yield from self._pass(first, skip)
             return
-        for epoch in count(epoch):
+        for epoch in count(first):
             set_epoch(self.batch_sampler, epoch)
             seen = yield from self._pass(epoch, skip)
             if not seen:

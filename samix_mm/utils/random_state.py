@@ -20,8 +20,8 @@ def seed_global_generators(*key: int, devices: bool = False) -> None:
     random.seed(int(seeds[0]))
     np.random.seed(seeds[1])
     # torch.manual_seed() queues a call for CUDA, which a worker never makes.
-    seed = torch.manual_seed if devices else torch.default_generator.manual_seed
-    seed(int(seeds[2]))
+    generator = torch if devices else torch.default_generator
+    generator.manual_seed(int(seeds[2]))
 
 
 class PrivateRandomness:

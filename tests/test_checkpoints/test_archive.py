@@ -11,6 +11,7 @@ import torch
 
 from samix_mm.checkpoints.archive import Archive
 from samix_mm.checkpoints.loading import (DamagedCheckpointError,
+                                          UnsafeCheckpointError,
                                           load_checkpoint)
 from samix_mm.checkpoints.readers import damage_of
 from tests.helpers.archives import members_of, rewrite, write_archive
@@ -73,6 +74,18 @@ def test_a_flipped_weight_is_found(path):
     data[place] ^= 0x40
     path.write_bytes(data)
     assert torch.load(path)['state_dict']['weight'][100] != 100
+    assert_damaged(path, 'data/.* is corrupted')
+
+
+def test_damage_is_told_before_names(path):
+    """Nobody shall vouch for a file that is cut off."""
+    torch.save(dict(CHECKPOINT, extra=os.getcwd), path)
+    with pytest.raises(UnsafeCheckpointError):
+        load_checkpoint(path)
+    assert damage_of(str(path)) is None
+    data = bytearray(path.read_bytes())
+    data[data.index(torch.arange(200.).numpy().tobytes()) + 403] ^= 1
+    path.write_bytes(data)
     assert_damaged(path, 'data/.* is corrupted')
 
 

@@ -198,6 +198,7 @@ import mmpretrain.models, mmengine.runner, mmpretrain.datasets
 out, sys.stdout = sys.stdout, None
 warnings.simplefilter('error')
 import samix_mm
+warnings.simplefilter('ignore')  # of what ends with the process
 from mmengine.logging import MMLogger
 assert not MMLogger._instance_dict
 '''

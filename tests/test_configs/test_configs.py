@@ -182,11 +182,12 @@ def small_run(cfg: Config, work_dir: Path) -> Config:
         loader.update(
             batch_size=2, num_workers=0, persistent_workers=False)
         dataset = loader.dataset
-        if dataset.type in ('Digits', 'CustomDataset'):
+        if dataset.type in ('samix_mm.Digits', 'CustomDataset'):
             dataset.indices = [0, 2, 4, 6]
-        if dataset.type in ('TinyImageNet', 'INaturalist2017'):
+        if dataset.type in ('samix_mm.TinyImageNet',
+                            'samix_mm.INaturalist2017'):
             dataset.check_counts = False
-        if dataset.type == 'FewShotFolder':
+        if dataset.type == 'samix_mm.FewShotFolder':
             dataset.update(samples_per_class=1, indices=4)
         for transform in dataset.pipeline:
             for key in ('scale', 'crop_size'):

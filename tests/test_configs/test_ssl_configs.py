@@ -223,9 +223,9 @@ def small_run(cfg: Config, work_dir: Path) -> Config:
     for loader in loaders:
         loader.update(batch_size=2, num_workers=0, persistent_workers=False)
         dataset = loader.dataset
-        if dataset.type == 'TinyImageNet':
+        if dataset.type == 'samix_mm.TinyImageNet':
             dataset.check_counts = False
-        if dataset.type == 'FewShotFolder':
+        if dataset.type == 'samix_mm.FewShotFolder':
             dataset.samples_per_class = 1
         if dataset.type != 'ImageNet':
             dataset.indices = 4

@@ -90,7 +90,7 @@ def overwrite(rng: random.Random, data: bytes) -> bytes:
     """A block of zeros, as after a power failure, or of anything."""
     start = rng.randrange(len(data))
     size = min(rng.choice((1, 4, 64, 4096)), len(data) - start)
-    block = rng.choice((bytes(size), rng.randbytes(size)))
+    block = rng.choice((bytes(size), _noise(rng, size)))
     return data[:start] + block + data[start + size:]
 
 
@@ -100,8 +100,8 @@ def cut_out(rng: random.Random, data: bytes) -> bytes:
 
 
 def double(rng: random.Random, data: bytes) -> bytes:
-    return rng.choice((data + data, rng.randbytes(99) + data,
-                       data + rng.randbytes(99)))
+    return rng.choice((data + data, _noise(rng, 99) + data,
+                       data + _noise(rng, 99)))
 
 
 def spoil_directory(rng: random.Random, data: bytes) -> bytes:
@@ -130,7 +130,7 @@ def spoil_members(rng: random.Random, data: bytes) -> bytes:
         members[rng.choice(('a/constants.pkl', 'a/b/code/x.py', 'code/__torch_'
                             '_.py', 'constants.pkl'))] = content
     elif kind == 4:
-        members[name] = content + rng.randbytes(rng.choice((1, 64)))
+        members[name] = content + _noise(rng, rng.choice((1, 64)))
     elif kind == 5:
         members[name] = content[:len(content) // 2]
     twice = [name] if kind == 6 else []
@@ -215,6 +215,10 @@ def _snippet(rng: random.Random) -> bytes:
         b'\x86'))
     state = rng.choice((b'', b'}b', b'N}\x86b', b'cos\nsystem\nb'))
     return called.encode() + arguments + rng.choice((b'R', b'\x81')) + state
+
+
+def _noise(rng: random.Random, size: int) -> bytes:
+    return bytes(rng.randrange(256) for _ in range(size))
 
 
 def _saved(value: Any, **kwargs: Any) -> bytes:

@@ -29,6 +29,7 @@ import subprocess
 import sys
 import time
 import uuid
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Tuple
 
@@ -116,10 +117,8 @@ def kill(process: subprocess.Popen) -> bool:
     running = list(marked())
     while running:
         for number in running:
-            try:
+            with suppress(ProcessLookupError):
                 os.kill(number, signal.SIGKILL)
-            except ProcessLookupError:
-                continue
         time.sleep(0.01)
         running = list(marked())
     return status == -signal.SIGKILL
@@ -138,10 +137,8 @@ def names_in(work_dir: Path) -> List[str]:
 
 def wait(process: subprocess.Popen, seconds: float) -> None:
     """Wait for a time, or for the end of a training."""
-    try:
+    with suppress(subprocess.TimeoutExpired):
         process.wait(seconds)
-    except subprocess.TimeoutExpired:
-        pass
 
 
 def wait_for_writing(process: subprocess.Popen, work_dir: Path,

@@ -4,7 +4,8 @@ _base_ = './cifar10_jpeg.py'
 train_dataloader = dict(
     batch_size=50,
     num_workers=1,
-    dataset=dict(type='FewShotFolder', samples_per_class=100))
+    dataset=dict(type='samix_mm.FewShotFolder', samples_per_class=100))
 val_dataloader = dict(
-    num_workers=1, dataset=dict(type='FewShotFolder', samples_per_class=200))
+    num_workers=1,
+    dataset=dict(type='samix_mm.FewShotFolder', samples_per_class=200))
 test_dataloader = val_dataloader

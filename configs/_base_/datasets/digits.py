@@ -18,14 +18,15 @@ test_pipeline = [
 train_dataloader = dict(
     batch_size=50,
     num_workers=1,
-    dataset=dict(type='Digits', split='train', pipeline=train_pipeline),
+    dataset=dict(
+        type='samix_mm.Digits', split='train', pipeline=train_pipeline),
     sampler=dict(type='DefaultSampler', shuffle=True),
     collate_fn=dict(type='default_collate'),
     persistent_workers=True)
 val_dataloader = dict(
     batch_size=120,
     num_workers=1,
-    dataset=dict(type='Digits', split='test', pipeline=test_pipeline),
+    dataset=dict(type='samix_mm.Digits', split='test', pipeline=test_pipeline),
     sampler=dict(type='DefaultSampler', shuffle=False),
     collate_fn=dict(type='default_collate'),
     persistent_workers=True)

@@ -12,7 +12,7 @@ train_pipeline = [
 ]
 test_pipeline = [dict(type='PackInputs')]
 
-data = dict(type='STL10', data_root='data/stl10_binary')
+data = dict(type='samix_mm.STL10', data_root='data/stl10_binary')
 train_dataloader = dict(
     batch_size=256,
     num_workers=4,

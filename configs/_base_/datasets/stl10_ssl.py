@@ -10,7 +10,7 @@ train_pipeline = [
 ]
 test_pipeline = [dict(type='PackInputs')]
 
-data = dict(type='STL10', data_root='data/stl10_binary')
+data = dict(type='samix_mm.STL10', data_root='data/stl10_binary')
 train_dataloader = dict(
     dataset=dict(
         data, _delete_=True, split='unlabeled', pipeline=train_pipeline))

@@ -19,7 +19,8 @@ loader = dict(
     batch_size=100,
     collate_fn=dict(type='default_collate'),
     persistent_workers=True)
-dataset = dict(type='TinyImageNet', data_root='data/tiny-imagenet-200')
+dataset = dict(
+    type='samix_mm.TinyImageNet', data_root='data/tiny-imagenet-200')
 train_dataloader = dict(
     loader, dataset=dict(dataset, pipeline=train_pipeline))
 val_dataloader = dict(

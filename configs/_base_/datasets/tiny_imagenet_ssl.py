@@ -15,7 +15,7 @@ test_pipeline = [
     dict(type='PackInputs'),
 ]
 
-data = dict(type='TinyImageNet', data_root='data/tiny-imagenet-200')
+data = dict(type='samix_mm.TinyImageNet', data_root='data/tiny-imagenet-200')
 train_dataloader = dict(
     dataset=dict(data, _delete_=True, split='train', pipeline=train_pipeline))
 val_dataloader = dict(

@@ -2,6 +2,6 @@
 _base_ = 'mmpretrain::_base_/models/resnet50.py'
 
 model = dict(
-    type='LinearProbe',
+    type='samix_mm.LinearProbe',
     backbone=dict(
         init_cfg=dict(type='Pretrained', checkpoint='', prefix='backbone.')))

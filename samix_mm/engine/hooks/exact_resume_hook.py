@@ -12,7 +12,11 @@ from ...datasets.seeded import SeededBatches, SeededDataset
 from ...registry import HOOKS
 from ...utils.random_state import seed_global_generators
 from ..utils.batch_stream import BatchStream
+from ..utils.open_gradients import open_gradients, put_back
 from ..utils.saved_place import SavedPlace
+
+#: Entries of a checkpoint.
+PLACE, GRADIENTS = 'place_in_epoch', 'open_gradients'
 
 
 @HOOKS.register_module()
@@ -29,14 +33,17 @@ class ExactResumeHook(Hook):
     the checkpoint's (their size, the data, the number of processes) an epoch
     that was begun begins anew, and a warning says so.
 
-    Gradients that were accumulated but not yet applied are lost with a
-    checkpoint between two optimizer steps.
+    Gradients that were accumulated but not yet applied are saved as well, in
+    a single process; of several they are lost. MMEngine's files of the best
+    epoch have neither optimizer nor schedules: nothing goes on exactly from
+    these, as a warning says.
     """
 
     priority = 'VERY_HIGH'
 
     def __init__(self) -> None:
-        self._saved: Any = None
+        self._loaded: Dict[str, Any] = {}
+        self._missing: List[str] = []
         #: Iteration at which an epoch began, for this one and the next.
         self._first_iters: Dict[int, int] = {}
         self._seeds: List[List[int]] = []
@@ -48,7 +55,14 @@ class ExactResumeHook(Hook):
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Remember the place of the checkpoint."""
-        self._saved = checkpoint.get('place_in_epoch')
+        self._loaded = {
+            key: checkpoint[key]
+            for key in (PLACE, GRADIENTS) if key in checkpoint
+        }
+        self._missing = [
+            part for part in ('optimizer', 'param_schedulers')
+            if part not in checkpoint and getattr(runner, part, True)
+        ]
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Save how many batches of which epoch were seen."""
@@ -56,10 +70,13 @@ class ExactResumeHook(Hook):
             return
         meta = checkpoint['meta']
         first = self._first_iters.get(meta['epoch'], meta['iter'])
-        checkpoint['place_in_epoch'] = dict(
+        checkpoint[PLACE] = dict(
             self._batches_of(runner),
             seen=meta['iter'] - first,
             seeds=self._seeds)
+        gradients = open_gradients(runner)
+        if gradients and 'optimizer' in checkpoint:
+            checkpoint[GRADIENTS] = gradients
 
     def before_train(self, runner: Runner) -> None:
         """Go to the place of the checkpoint, and seed each image by its own.
@@ -74,16 +91,23 @@ class ExactResumeHook(Hook):
                 'ExactResumeHook needs a train_dataloader with a batch '
                 f'sampler, got {type(loader).__name__}; leave the hook out '
                 "with default_hooks = dict(exact_resume=None)")
-        saved, self._saved = self._saved, None
         # A run at its beginning has loaded the weights only.
-        place = SavedPlace(saved) if saved and runner.iter > 0 else None
+        loaded = self._loaded if runner.iter > 0 else {}
+        self._loaded = {}
+        place = SavedPlace(loaded[PLACE]) if PLACE in loaded else None
         _unwrap(loader)
         self._first_iters = {
             runner.epoch: runner.iter - self._seen_before(runner, place)
         }
         self._restore_seeds(runner, place)
+        put_back(runner, loaded.get(GRADIENTS, {}))
         _share_extra_states(runner.model)
         self._wrap(runner, loader)
+        if self._missing and runner.iter > 0:
+            runner.logger.warning(
+                'The training does not go on exactly: the checkpoint has no '
+                f'{" and no ".join(self._missing)}, as those of the best '
+                'epoch; resume from the last one')
 
     def before_train_epoch(self, runner: Runner) -> None:
         """Go to the batch at which the run was interrupted."""

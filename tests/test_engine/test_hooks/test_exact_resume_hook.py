@@ -5,10 +5,12 @@ import random
 import numpy as np
 import pytest
 import torch
+from mmengine.dataset import pseudo_collate
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
-from torch.utils.data import Dataset
+from torch.utils.data import DataLoader, Dataset, IterableDataset
 
+from samix_mm.datasets.seeded import SeededDataset
 from tests.helpers.tiny import TinyImages, make_runner, model_cfg
 from tests.helpers.tiny_ssl import CLUSTERS, TwoViews, moco_cfg
 
@@ -72,9 +74,8 @@ class Count(Hook):
 
 
 def train(folder, name, workers=0, stop=None, resume=False, batch_size=3,
-          hook=None, **kwargs):
-    data = TinyImages(NUM_IMAGES) if name == 'classifier' else TwoViews(
-        NUM_IMAGES)
+          num_images=NUM_IMAGES, hook=None, caplog=None, **kwargs):
+    data = (TinyImages if name == 'classifier' else TwoViews)(num_images)
     dataloader = dict(
         dataset=Shaky(data),
         batch_size=batch_size,
@@ -92,13 +93,15 @@ def train(folder, name, workers=0, stop=None, resume=False, batch_size=3,
                 type='SafeCheckpointHook', interval=1, by_epoch=False,
                 max_keep_ckpts=1)))
     cfg.update(kwargs)
+    cfg.setdefault('dataloader', dataloader)
     runner: Runner = make_runner(
-        folder, model=MODELS[name](), dataloader=dataloader, resume=resume,
-        **cfg)
+        folder, model=MODELS[name](), resume=resume, **cfg)
     if stop is not None:
         runner.register_hook(StopAt(stop), priority='LOWEST')
     if hook is not None:
         runner.register_hook(hook)
+    if caplog is not None:
+        runner.logger.addHandler(caplog.handler)
     try:
         runner.train()
     except Stopped:
@@ -157,6 +160,141 @@ def test_an_epoch_of_other_batches_begins_anew(tmp_path, by_epoch, stop,
     train(tmp_path, 'classifier', resume=True, batch_size=batch_size,
           hook=counting, **hooks)
     assert counting.counts == expected
+
+
+def edit(path, change):
+    checkpoint = torch.load(path, weights_only=True)
+    change(checkpoint)
+    torch.save(checkpoint, path)
+
+
+def test_a_place_that_was_saved_with_the_epoch_counted_already(tmp_path):
+    """Older files say that all batches of the next epoch were seen."""
+    every_epoch = dict(default_hooks=dict(
+        exact_resume=dict(type='ExactResumeHook'),
+        plain=dict(type='PlainCheckpointHook'),
+        checkpoint=dict(type='CheckpointHook', interval=1)))
+    whole = train(tmp_path, 'classifier', **every_epoch)
+
+    def make_old(checkpoint):
+        checkpoint['place_in_epoch'] = dict(
+            batches=ITERS, processes=1, seen=ITERS)
+
+    edit(tmp_path / 'epoch_1.pth', make_old)
+    counting = Count()
+    resumed = train(
+        tmp_path / 'resumed', 'classifier', resume=True, hook=counting,
+        load_from=str(tmp_path / 'epoch_1.pth'), **every_epoch)
+    assert counting.counts == {1: ITERS, 2: ITERS}
+    assert_bitwise_equal(resumed, whole)
+
+
+@pytest.mark.parametrize('iteration, first', [(ITERS, {}), (6, {1: 2})])
+def test_a_place_of_an_older_file(tmp_path, iteration, first):
+    """Without seeds, batch size and number of images; also one whose epoch
+    ends with it."""
+    keep = dict(default_hooks=dict(
+        exact_resume=dict(type='ExactResumeHook'),
+        plain=dict(type='PlainCheckpointHook'),
+        checkpoint=dict(type='CheckpointHook', interval=1, by_epoch=False)))
+    whole = train(tmp_path, 'classifier', **keep, randomness=dict(seed=None))
+
+    def make_old(checkpoint):
+        for key in ('seeds', 'batch_size', 'images'):
+            del checkpoint['place_in_epoch'][key]
+
+    path = tmp_path / f'iter_{iteration}.pth'
+    edit(path, make_old)
+    counting = Count()
+    resumed = train(
+        tmp_path / 'resumed', 'classifier', resume=True, hook=counting,
+        load_from=str(path), **keep, randomness=dict(seed=None))
+    assert counting.counts == {1: ITERS, 2: ITERS, **first}
+    assert_bitwise_equal(resumed, whole)
+
+
+@pytest.mark.parametrize('change, told', [
+    (dict(batch_size=2, num_images=8), "'batch_size': 2, 'images': 8"),
+    (dict(num_images=11), "'images': 11")
+])
+@pytest.mark.parametrize('stop', [ITERS, 6])
+def test_as_many_batches_of_others_are_noticed(tmp_path, caplog, change, told,
+                                               stop):
+    """Whether an epoch was begun or not."""
+    train(tmp_path, 'classifier', stop=stop)
+    resumed = train(
+        tmp_path, 'classifier', resume=True, log_level='WARNING',
+        caplog=caplog, **change)
+    assert len(resumed.train_dataloader) == ITERS
+    warning, = (text for text in caplog.messages if 'not go on' in text)
+    assert told in warning and "'images': 12" in warning
+    assert ('begins anew' in warning) == (stop % ITERS > 0)
+
+
+def test_a_run_of_the_same_batches_is_told_nothing(tmp_path, caplog):
+    train(tmp_path, 'classifier', stop=6)
+    train(tmp_path, 'classifier', resume=True, log_level='WARNING',
+          caplog=caplog)
+    assert not any('not go on' in text for text in caplog.messages)
+
+
+def test_a_checkpoint_without_optimizer_is_noticed(tmp_path, caplog):
+    train(tmp_path, 'classifier', stop=6)
+    edit(tmp_path / 'iter_6.pth', lambda checkpoint: checkpoint.pop(
+        'optimizer'))
+    train(tmp_path, 'classifier', resume=True, log_level='WARNING',
+          caplog=caplog)
+    assert any('has no optimizer, as' in text for text in caplog.messages)
+
+
+@pytest.mark.parametrize('place', [
+    7, dict(), dict(seen=-1, batches=4), dict(seen='2', batches=4),
+    dict(seen=2, batches=4, seeds=5), dict(seen=2, batches=4, seeds=[['x']]),
+    dict(seen=2, batches=4, seeds=[[2**70]])
+])
+def test_refuses_what_is_no_place(tmp_path, place):
+    train(tmp_path, 'classifier', stop=6)
+    edit(tmp_path / 'iter_6.pth', lambda checkpoint: checkpoint.update(
+        place_in_epoch=place))
+    with pytest.raises(ValueError, match='place_in_epoch .* must be a dict'):
+        train(tmp_path, 'classifier', resume=True)
+
+
+def test_refuses_gradients_of_another_model(tmp_path):
+    train(tmp_path, 'classifier', stop=6)
+    edit(tmp_path / 'iter_6.pth', lambda checkpoint: checkpoint.update(
+        open_gradients={'head.fc.bias': torch.ones(9)}))
+    steps = dict(
+        optimizer=dict(type='SGD', lr=0.01, momentum=0.9),
+        accumulative_counts=4)
+    with pytest.raises(ValueError, match=r'head.fc.bias of the shape \(9,\)'):
+        train(tmp_path, 'classifier', resume=True, optim_wrapper=steps)
+
+
+class Iterable(IterableDataset):
+
+    def __iter__(self):
+        return iter([TinyImages(4)[0]] * len(self))
+
+    def __len__(self):
+        return 4
+
+
+def test_refuses_a_stream_of_images(tmp_path):
+    with pytest.raises(ValueError, match='batch sampler, got DataLoader'):
+        train(tmp_path, 'classifier',
+              dataloader=DataLoader(Iterable(), 2, collate_fn=pseudo_collate),
+              train_cfg=dict(by_epoch=False, max_iters=2))
+
+
+def test_a_loader_that_had_a_training_before(tmp_path):
+    loader = DataLoader(Shaky(TinyImages(NUM_IMAGES)), 3, shuffle=True,
+                        collate_fn=pseudo_collate)
+    first, second = (
+        train(tmp_path / name, 'classifier', dataloader=loader)
+        for name in ('first', 'second'))
+    assert_bitwise_equal(first, second)
+    assert not isinstance(loader.dataset.dataset, SeededDataset)
 
 
 def test_weights_alone_carry_no_place(tmp_path):
