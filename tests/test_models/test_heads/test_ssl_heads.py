@@ -4,7 +4,8 @@ import torch.nn.functional as F
 
 from samix_mm.models import ClusterHead, EtaBalancedContrastiveHead
 from samix_mm.models.losses import eta_balanced_info_nce
-from samix_mm.models.selfsup.contrastive_losses import contrast_clean, contrast_mixed
+from samix_mm.models.selfsup.contrastive_losses import (contrast_clean,
+                                                        contrast_mixed)
 
 
 def similarities():
