@@ -10,5 +10,5 @@ model = dict(head=dict(num_classes=100))
 data_preprocessor = dict(num_classes=100)
 dataset = dict(type='FGVCAircraft', data_root='data/fgvc-aircraft-2013b')
 train_dataloader = dict(dataset=dict(dataset, split='trainval'))
-val_dataloader = dict(dataset=dict(dataset, split='test'))
+val_dataloader = dict(dataset=dataset)
 test_dataloader = val_dataloader

@@ -3,7 +3,7 @@ import re
 from pathlib import Path
 from typing import List, Optional
 
-from mmengine.config import Config
+from .configs import load
 
 
 def shorter(path: Path) -> Optional[Path]:
@@ -19,7 +19,7 @@ def distinct(paths: List[Path]) -> List[Path]:
 
 
 def differs_in_length_only(path: Path) -> bool:
-    cfg, other = Config.fromfile(path), Config.fromfile(shorter(path))
+    cfg, other = load(path), load(shorter(path))
     changed = {
         key
         for key in {*cfg, *other} if cfg.get(key) != other.get(key)

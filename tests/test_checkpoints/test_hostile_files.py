@@ -49,7 +49,7 @@ def weights():
     """What is sound in the hostile files."""
     torch.manual_seed(0)
     model = build()
-    model.mixer.gamma.data.fill_(0.5)  # or the ratio changes no mask
+    model.mixing.mixer.gamma.data.fill_(0.5)  # or the ratio changes no mask
     return model.state_dict()
 
 
@@ -120,11 +120,17 @@ ENTRIES = {
     'backbone of MoCo': lambda path: build_moco(
         backbone=dict(BACKBONE, init_cfg=pretrained(path, 'backbone.'))),
     'frozen Mixer': lambda path: build(
-        mixer=dict(
-            type='Mixer', frozen=True, init_cfg=pretrained(path, 'mixer.'))),
+        mixing=dict(
+            type='SAMix',
+            frozen=True,
+            mixer=dict(
+                type='Mixer', init_cfg=pretrained(path, 'mixing.mixer.')))),
     'frozen Mixer of MoCo': lambda path: build_moco(
-        mixer=dict(
-            type='Mixer', frozen=True, init_cfg=pretrained(path, 'mixer.'))),
+        mixing=dict(
+            type='SAMix',
+            frozen=True,
+            mixer=dict(
+                type='Mixer', init_cfg=pretrained(path, 'mixing.mixer.')))),
     'feature_net': lambda path: build(
         feature_net=dict(BACKBONE, init_cfg=pretrained(path, 'backbone.'))),
     'LinearProbe': linear_probe,

@@ -1,4 +1,5 @@
-"""Each config: what the paper says, and two real steps on its kind of data.
+"""Each supervised config: what the paper says, and two real steps on its kind
+of data.
 
 The data are a few random images, laid out on disk as the data set is; images
 of 224 pixels are made 64. Models are those of the configs.
@@ -12,12 +13,11 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 from mmpretrain.datasets import CIFAR100
 
-from tests.helpers.layouts import LAYOUTS
+from tests.helpers.configs import (FOLDER, configs_of, header_of, load,
+                                   name_of)
 from tests.helpers.schedules import differs_in_length_only, distinct, shorter
 
-ROOT = Path(__file__).parents[2]
-CONFIGS = sorted(ROOT.glob('configs/samix/*.py'))
-BASELINES = sorted(ROOT.glob('configs/baselines/*.py'))
+CONFIGS = configs_of('supervised')
 
 # Sec. 4.1 and A.1.2 of the paper; for the Mixer's own learning rate and the
 # number of processes what its authors ran (OpenMixup).
@@ -47,35 +47,24 @@ NAME = re.compile(
     rf'samix_(?P<data>{"|".join(SETTINGS)})_(?P<net>{"|".join(NETWORKS)})'
     r'(_(?P<epochs>\d+)e)?$')
 PUBLISHED = [path for path in CONFIGS if NAME.match(path.stem)]
-
-
-def name_of(path: Path) -> str:
-    return path.stem
-
-
-@pytest.fixture(scope='module')
-def data_dir(tmp_path_factory) -> Path:
-    """A directory in which all data sets lie where the configs look."""
-    directory = tmp_path_factory.mktemp('layouts')
-    for path, fill in LAYOUTS.items():
-        fill(directory / path)
-    return directory
+# What A.1.2 says of CIFAR-100, for the yardsticks on CIFAR-10.
+MIXING = dict(
+    mixup=dict(type='MixUp', alpha=1.),
+    cutmix=dict(type='CutMix', alpha=0.2),
+    fmix=dict(type='FMix', alpha=0.2),
+    resizemix=dict(type='ResizeMix'),
+    manifoldmix=dict(type='ManifoldMix', alpha=2.))
 
 
 def test_all_of_the_papers_supervised_numbers_have_a_config():
     assert len(PUBLISHED) == 23
 
 
-def test_base_names_are_unique():
-    names = [path.name for path in ROOT.glob('configs/**/*.py')]
-    assert len(names) == len(set(names))
-
-
 @pytest.mark.parametrize('path', PUBLISHED, ids=name_of)
 def test_published_setting(path):
     match = NAME.match(path.stem)
     expected = SETTINGS[match['data']]
-    cfg = Config.fromfile(path)
+    cfg = load(path)
     model = cfg.model
     kind, depth = NETWORKS[match['net']]
     epochs = int(match['epochs'] or expected['epochs'])
@@ -85,28 +74,28 @@ def test_published_setting(path):
     assert model.backbone.depth == depth
     assert model.head.num_classes == expected['classes']
     assert cfg.data_preprocessor.num_classes == expected['classes']
-    assert model.get('eta', 0.5) == expected['eta']
+    assert model.mixing.type == 'SAMix'
+    assert model.mixing.get('eta', 0.5) == expected['eta']
+    assert model.mixing.get('alpha', 2.) == 2.
     optimizer = cfg.optim_wrapper.optimizer
     assert (optimizer.type, optimizer.momentum) == ('SGD', 0.9)
     assert optimizer.lr == expected['lr']
     assert optimizer.weight_decay == expected['wd']
-    keys = cfg.optim_wrapper.get('paramwise_cfg', {}).get('custom_keys', {})
-    mixer_lr = keys.get('mixer', {}).get('lr_mult', 1.) * optimizer.lr
-    assert mixer_lr == pytest.approx(expected['mixer_lr'])
     assert cfg.train_cfg.max_epochs == epochs
     assert cfg.param_scheduler.T_max == epochs
     assert cfg.train_dataloader.batch_size == expected['batch']
     assert cfg.auto_scale_lr.base_batch_size == expected['total']
     small = match['data'] in ('cifar100', 'tiny')
     assert model.backbone.type.endswith('_CIFAR') == small
-    assert model.get('mixer', {}).get('dropout', 0.1) == (0. if small else .1)
+    mixer = model.mixing.get('mixer', {})
+    assert mixer.get('dropout', 0.1) == (0. if small else .1)
     if match['data'] in ('cub', 'aircraft'):
         weights = model.backbone.init_cfg.checkpoint
         assert weights.startswith(f'torchvision://{kind.lower()}{depth}')
 
 
 def test_the_folder_of_jpegs_can_be_said_in_one_place(monkeypatch):
-    path = ROOT / 'configs/samix/samix_cifar10-jpeg-1k_r18w16.py'
+    path = FOLDER / 'samix/samix_cifar10-jpeg-1k_r18w16.py'
     for root in ('data/cifar10-jpeg', '/somewhere/jpegs'):
         cfg = Config.fromfile(path)
         for loader in ('train_dataloader', 'val_dataloader',
@@ -115,17 +104,34 @@ def test_the_folder_of_jpegs_can_be_said_in_one_place(monkeypatch):
         monkeypatch.setenv('DATA_ROOT', '/somewhere/jpegs')
 
 
-@pytest.mark.parametrize('path', CONFIGS + BASELINES, ids=name_of)
-def test_header(path):
-    """A reader learns number, command and cost before the first setting."""
-    lines = path.read_text().splitlines()
-    header = '\n'.join(lines[:next(
-        i for i, line in enumerate(lines) if not line.startswith('#'))])
-    assert f'mim train samix_mm {path.name}' in header
-    assert 'Cost: ' in header
-    if path in PUBLISHED:
-        assert re.search(r'Table', header)
-        assert re.search(r'SAMix: \d\d\.\d\d % top-1', header)
+@pytest.mark.parametrize('path', PUBLISHED, ids=name_of)
+def test_header_of_a_published_setting(path):
+    header = header_of(path)
+    assert re.search(r'^# Table', header)
+    assert re.search(r'SAMix: \d\d\.\d\d % top-1', header)
+
+
+@pytest.mark.parametrize('data', ['cifar10-jpeg-1k_r18w16',
+                                  'cifar10-jpeg_r18'])
+@pytest.mark.parametrize('method', MIXING)
+def test_compared_methods(method, data):
+    """Mixed images alone, as published; or clean ones as well, as in SAMix,
+    with all else the same."""
+    vanilla = load(FOLDER / f'vanilla/vanilla_{data}.py')
+    for suffix in ('', '_clean'):
+        cfg = load(FOLDER / method / f'{method}_{data}{suffix}.py')
+        model = cfg.model
+        assert model.pop('type') == 'MixClassifier'
+        assert model.pop('mixing') == MIXING[method]
+        momentum = load(FOLDER / f'samix/samix_{data}.py').model.get(
+            'momentum')
+        extra = dict(clean_weight=1., momentum_net=True, momentum=momentum)
+        for key, value in extra.items():
+            assert model.pop(key, None) == (value if suffix else None)
+        hooks = cfg.pop('custom_hooks', [])
+        assert hooks == ([dict(type='EMAMomentumHook')] if suffix else [])
+        model.type = 'ImageClassifier'
+        assert cfg.to_dict() == vanilla.to_dict()
 
 
 @pytest.mark.parametrize(
@@ -134,12 +140,11 @@ def test_longer_schedules_differ_in_nothing_else(path):
     assert differs_in_length_only(path)
 
 
-@pytest.mark.parametrize(
-    'path', distinct(CONFIGS + BASELINES), ids=name_of)
+@pytest.mark.parametrize('path', distinct(CONFIGS), ids=name_of)
 def test_two_steps(path, data_dir, tmp_path, monkeypatch):
     monkeypatch.chdir(data_dir)
     monkeypatch.setattr(CIFAR100, '_check_integrity', lambda self: True)
-    cfg = small_run(Config.fromfile(path), tmp_path)
+    cfg = small_run(load(path), tmp_path)
     runner = Runner.from_cfg(cfg)
     before = {}
     runner.model.init_weights()
@@ -156,13 +161,36 @@ def test_two_steps(path, data_dir, tmp_path, monkeypatch):
         for name, weight in runner.model.named_parameters()
         if not torch.equal(weight, before[name])
     }
-    parts = {'backbone', 'head'}
+    parts, losses = {'backbone', 'head'}, {'loss_mix'}
     if cfg.model.type == 'SAMixClassifier':
-        parts |= {'mixer', 'momentum_net'}
-        if cfg.model.get('onehot_weight', 1.):
-            parts.add('clean_head')
-        assert {'train/loss_mixer', 'train/gamma'} <= set(logged)
+        parts.add('mixing')
+        losses |= {'loss_mixer', 'loss_mask'}
+        assert 'train/gamma' in logged
+    if cfg.model.type == 'SAMixClassifier' or path.stem.endswith('_clean'):
+        parts |= {'momentum_net', 'clean_head'}
+        losses.add('loss_clean')
     assert changed == parts
+    if path.parent.name != 'vanilla':
+        assert losses == {
+            name.split('/')[1]
+            for name in logged if name.startswith('train/loss_')
+        }
+    if path in PUBLISHED:
+        check_learning_rates(runner, SETTINGS[NAME.match(path.stem)['data']])
+
+
+def check_learning_rates(runner: Runner, expected: dict) -> None:
+    """The optimizer gives the Mixer a rate of its own, all else the same."""
+    rates = {
+        param: group['initial_lr']
+        for group in runner.optim_wrapper.param_groups
+        for param in group['params']
+    }
+    for name, param in runner.model.named_parameters():
+        if param.requires_grad:
+            lr = 'mixer_lr' if name.startswith('mixing.mixer.') else 'lr'
+            assert rates.pop(param) == pytest.approx(expected[lr]), name
+    assert not any(param.requires_grad for param in rates)
 
 
 def small_run(cfg: Config, work_dir: Path) -> Config:

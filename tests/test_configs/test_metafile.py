@@ -1,14 +1,14 @@
 """``mim search`` must tell what the configs say."""
 import re
-from pathlib import Path
 
 import pytest
-from mmengine.config import Config
-from mmengine.fileio import load
+from mmengine.fileio import load as load_yaml
 
-ROOT = Path(__file__).parents[2]
-METAFILE = ROOT / 'configs/samix/metafile.yml'
-MODELS = load(METAFILE)['Models']
+from tests.helpers.configs import FOLDER, ROOT, header_of, load
+
+METAFILES = sorted(FOLDER.glob('*/metafile.yml'))
+MODELS = [model for path in METAFILES for model in load_yaml(path)['Models']]
+PUBLISHED = r': (\d\d\.\d\d) % top-1'
 
 
 def name_of(model: dict) -> str:
@@ -16,37 +16,45 @@ def name_of(model: dict) -> str:
 
 
 def test_the_index_imports_each_metafile():
-    imported = load(ROOT / 'model-index.yml')['Import']
-    assert sorted(imported) == sorted(
-        str(path.relative_to(ROOT)) for path in ROOT.glob('configs/**/*.yml'))
+    imported = load_yaml(ROOT / 'model-index.yml')['Import']
+    assert imported == [str(path.relative_to(ROOT)) for path in METAFILES]
 
 
 def test_each_published_config_is_listed_once():
     published = [
         str(path.relative_to(ROOT))
-        for path in ROOT.glob('configs/samix/*.py')
-        if re.search(r'^# SAMix: ', path.read_text(), re.MULTILINE)
+        for path in FOLDER.glob('*/*.py') if path.parent.name != '_base_'
+        and re.search(PUBLISHED, path.read_text())
     ]
+    assert len(published) == 23 + 40
     assert sorted(published) == sorted(model['Config'] for model in MODELS)
 
 
-def test_the_collection_names_the_paper():
-    collection, = load(METAFILE)['Collections']
-    assert collection['Name'] == 'SAMix'
-    assert collection['Paper']['URL'].endswith('2111.15454')
+@pytest.mark.parametrize('path', METAFILES, ids=lambda path: path.parent.name)
+def test_a_collection_names_its_paper(path):
+    papers = dict(
+        cutmix='1905.04899', mixup='1710.09412', mocov2='2003.04297',
+        samix='2111.15454')
+    metafile = load_yaml(path)
+    collection, = metafile['Collections']
+    assert collection['Paper']['URL'].endswith(papers[path.parent.name])
+    for model in metafile['Models']:
+        assert model['In Collection'] == collection['Name']
+        assert model['Config'].split('/')[1] == path.parent.name
 
 
 @pytest.mark.parametrize('model', MODELS, ids=name_of)
 def test_entry_agrees_with_its_config(model):
     path = ROOT / model['Config']
     assert path.stem == model['Name']
-    header = path.read_text()
+    header = header_of(path)
     result, = model['Results']
     number = result['Metrics']['Top 1 Accuracy']
-    assert f'SAMix: {number:.2f} % top-1' in header
+    assert re.findall(PUBLISHED, header) == [f'{number:.2f}']
     assert 'Weights' not in model
-    cfg = Config.fromfile(path)
+    cfg = load(path)
     metadata = model['Metadata']
     assert metadata['Epochs'] == cfg.train_cfg.max_epochs
+    assert f'{metadata["Epochs"]} epochs' in header
     assert metadata['Batch Size'] == cfg.auto_scale_lr.base_batch_size
     assert metadata['Training Data'] == result['Dataset']

@@ -41,7 +41,6 @@ bank_dataloader.update(
 train_dataloader = dict(
     batch_size=256,
     drop_last=True,
-    collate_fn=dict(type='default_collate'),
     dataset=dict(pipeline=train_pipeline))
 
 val_evaluator = dict(
