@@ -17,7 +17,7 @@ ROOT = Path(__file__).parent
 #: What a build needs.
 SOURCE = ('samix_mm', 'configs', 'tools', 'setup.py', 'pyproject.toml',
           'MANIFEST.in', 'LICENSE', 'README.md', 'model-index.yml')
-LINTERS = ('ruff', 'isort', 'nox')
+LINTERS = ('ruff', 'isort', 'mypy', 'nox')
 #: In place of a requirement: the newest that pip finds.
 NEWEST = ''
 

@@ -56,6 +56,7 @@ setup(
     license='Apache-2.0',
     keywords='computer vision, mixup, image classification, pretraining',
     packages=find_packages(include=['samix_mm', 'samix_mm.*']),
+    package_data={'samix_mm': ['py.typed']},
     python_requires='>=3.8',
     install_requires=['numpy', 'torch>=2.0', 'torchvision', 'scikit-learn'],
     # Not required: mmcv and mmcv-lite share one import name, and the onedl

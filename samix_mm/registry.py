@@ -8,7 +8,8 @@ name that another package registers, before or after, is that package's.
 """
 from difflib import get_close_matches
 from functools import partial
-from typing import Any, Callable, List, Optional, Sequence, Union
+from typing import (TYPE_CHECKING, Any, Callable, List, Optional, Sequence,
+                    Union)
 
 import mmpretrain.registry as mmpretrain_registry
 from mmengine.registry import Registry
@@ -39,7 +40,7 @@ class SharedRegistry(Registry):
             else:
                 report(name, shared[name])
 
-    def build(self, cfg: dict, *args, **kwargs) -> Any:
+    def build(self, cfg: dict, *args: Any, **kwargs: Any) -> Any:
         """Build an instance.
 
         Args:
@@ -73,6 +74,9 @@ def _child_of(parent: Registry) -> SharedRegistry:
 __all__ = sorted(
     name for name, node in vars(mmpretrain_registry).items()
     if isinstance(node, Registry) and node.scope == 'mmpretrain')
+
+if TYPE_CHECKING:  # made below, one for each of MMPretrain's
+    MODELS: SharedRegistry
 
 for _name in __all__:
     globals()[_name] = _child_of(getattr(mmpretrain_registry, _name))

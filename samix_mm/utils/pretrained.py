@@ -1,7 +1,7 @@
 """Pre-trained weights of a part that is not trained any more."""
 import re
 from copy import deepcopy
-from typing import Dict, List, Optional, Sequence
+from typing import Any, Dict, List, Optional, Sequence
 
 from mmengine.model import PretrainedInit
 from mmengine.runner.checkpoint import CheckpointLoader
@@ -33,7 +33,7 @@ def require_pretrained(module: nn.Module, owner: str, name: str) -> None:
         ValueError: If there is no checkpoint in ``init_cfg``, or it does not
             fit.
     """
-    init_cfg = module.init_cfg
+    init_cfg: Any = module.init_cfg
     cfgs = [init_cfg] if isinstance(init_cfg, dict) else init_cfg or []
     cfg = next((cfg for cfg in cfgs
                 if isinstance(cfg, dict)

@@ -1,3 +1,5 @@
+from typing import cast
+
 from mmengine.model import is_model_wrapper
 from torch import nn
 
@@ -11,4 +13,5 @@ def unwrap(model: nn.Module) -> nn.Module:
     Returns:
         nn.Module: The algorithm.
     """
-    return model.module if is_model_wrapper(model) else model
+    return cast(nn.Module, model.module) if is_model_wrapper(
+        model) else model

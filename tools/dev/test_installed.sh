@@ -11,7 +11,7 @@ unset PYTHONPATH
 # From a copy without the package's source, so that the wheel is tested.
 copy=$(mktemp -d)
 trap 'rm -rf "$copy"' EXIT
-cp -r configs docs tests tools LICENSE README.md model-index.yml \
+cp -r configs docs examples tests tools LICENSE README.md model-index.yml \
     pyproject.toml requirements*.txt "$copy"
 cd "$copy"
 pytest -n auto --maxprocesses 8 "$@"
