@@ -5,6 +5,7 @@ around that have had holes in many of its versions. Files are therefore read
 by :mod:`~samix_mm.checkpoints.readers`, on every version of PyTorch.
 """
 import os
+import pickle
 import stat
 from typing import Any, BinaryIO, Union
 
@@ -108,5 +109,6 @@ def _read_vouched(file: BinaryIO, map_location: Any) -> Any:
     file.seek(0)
     try:
         return torch.load(file, map_location, weights_only=False)
-    except EOFError as error:
-        raise DamagedCheckpointError('it is cut off') from error
+    except (EOFError, pickle.UnpicklingError) as error:
+        raise DamagedCheckpointError(
+            f'it is cut off, or no checkpoint of PyTorch: {error}') from error

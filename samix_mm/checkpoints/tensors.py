@@ -39,9 +39,12 @@ class Storage(NamedTuple):
         untyped (torch.UntypedStorage): The bytes, where they shall be.
         dtype (torch.dtype, optional): Of the tensors; None for those that
             say it themselves.
+        size (int): How many bytes there are. PyTorch 2.1 forgets it of
+            storages without values.
     """
     untyped: torch.UntypedStorage
     dtype: Optional[torch.dtype]
+    size: int
 
 
 class Storages:
@@ -76,7 +79,7 @@ class Storages:
                 self._create(key, size), location)
         if self._sizes[key] != size:
             raise ValueError('a storage has two sizes')
-        return Storage(self._storages[key], symbol.value)
+        return Storage(self._storages[key], symbol.value, size)
 
     def _place(self, storage: torch.UntypedStorage,
                location: str) -> torch.UntypedStorage:
@@ -117,7 +120,7 @@ def rebuild(storage: Storage, offset: int, size: Sequence[int],
     its elements are within its storage."""
     if type(storage) is not Storage or storage.dtype is None:
         raise ValueError('a tensor has no storage')
-    return _view(storage.untyped, storage.dtype, offset, size, stride,
+    return _view(storage, storage.dtype, offset, size, stride,
                  requires_grad, metadata)
 
 
@@ -128,11 +131,11 @@ def rebuild_typed(storage: Storage, offset: int, size: Sequence[int],
     """As :func:`rebuild`, of the data types without a storage's type."""
     if type(storage) is not Storage or type(dtype) is not torch.dtype:
         raise ValueError('a tensor has no storage or data type')
-    return _view(storage.untyped, dtype, offset, size, stride, requires_grad,
+    return _view(storage, dtype, offset, size, stride, requires_grad,
                  metadata)
 
 
-def _view(untyped: torch.UntypedStorage, dtype: torch.dtype, offset: int,
+def _view(storage: Storage, dtype: torch.dtype, offset: int,
           size: Sequence[int], stride: Sequence[int], requires_grad: bool,
           metadata: Any) -> torch.Tensor:
     size, stride = tuple(size), tuple(stride)
@@ -142,14 +145,14 @@ def _view(untyped: torch.UntypedStorage, dtype: torch.dtype, offset: int,
         raise ValueError('the shape of a tensor is wrong')
     last = offset + sum(
         (length - 1) * step for length, step in zip(size, stride))
-    if 0 not in size and (last + 1) * element_size(dtype) > untyped.nbytes():
+    if 0 not in size and (last + 1) * element_size(dtype) > storage.size:
         raise ValueError('a tensor reaches beyond its storage')
     if prod(size) >= 1 << 60:
         raise ValueError('a tensor has too many elements')
     if 0 in size:
         offset = 0
-    tensor = torch.empty((0, ), dtype=dtype, device=untyped.device)
-    tensor.set_(untyped, offset, size, stride)
+    tensor = torch.empty((0, ), dtype=dtype, device=storage.untyped.device)
+    tensor.set_(storage.untyped, offset, size, stride)
     for flag in (metadata or ()):
         if flag not in ('conj', 'neg') or type(metadata) is not dict:
             raise ValueError('a tensor has unknown metadata')

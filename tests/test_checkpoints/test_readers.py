@@ -18,8 +18,8 @@ FORMATS = pytest.mark.parametrize('zipped', [True, False])
 DTYPES = [torch.float64, torch.float32, torch.float16, torch.bfloat16,
           torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8,
           torch.bool, torch.complex64, torch.complex128]
-DTYPES += [getattr(torch, name) for name in (
-    'uint16', 'uint32', 'float8_e4m3fn') if hasattr(torch, name)]
+if hasattr(torch, 'uint16'):  # from PyTorch 2.3 on
+    DTYPES += [torch.uint16, torch.uint32, torch.float8_e4m3fn]
 
 
 @pytest.fixture

@@ -2,8 +2,7 @@ from functools import partial
 
 import pytest
 import torch
-from mmengine.dataset import (DefaultSampler, InfiniteSampler,
-                              worker_init_fn)
+from mmengine.dataset import DefaultSampler, InfiniteSampler, worker_init_fn
 from mmpretrain.datasets.samplers import RepeatAugSampler
 from torch.utils.data import BatchSampler, DataLoader, RandomSampler, Sampler
 

@@ -5,10 +5,10 @@ Usage: ``python tools/dev/kill_and_resume.py CONFIG [--kills 25]
 
 The training runs once in one go, and once more killed (SIGKILL, all of its
 processes) and resumed with ``--resume``, until it has been killed so often
-and has come to its end. Every second kill comes at a random time, the others
-within milliseconds of a file that is created, renamed or removed in the
-directory of the run. Hooks, validation and ``save_best`` are those of the
-config.
+and has come to its end. It is killed while it starts, at a random time of the
+training, and within milliseconds of a checkpoint that is created, renamed or
+removed in the directory of the run. Hooks, validation and ``save_best`` are
+those of the config.
 
 Both runs must end with the same weights, buffers, optimizer, schedules,
 place, and losses of all iterations, bit for bit; the losses, of which the
@@ -29,11 +29,12 @@ import subprocess
 import sys
 import time
 import uuid
+from collections import Counter
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Tuple
+from typing import Any, Callable, Iterator, List, NamedTuple
 
-import torch
+from training_end import differences, end_of, iterations_in
 
 from samix_mm.checkpoints.resuming import find_whole_checkpoint
 
@@ -41,8 +42,8 @@ TRAIN = Path(__file__).parents[1] / 'train.py'
 #: In the environment of all processes that are started here, so that each can
 #: be found, whatever session it has made its own.
 MARK = f'KILL_AND_RESUME={uuid.uuid4()}'
-#: Numbers of the log that are of the clock, not of the training.
-CLOCK = ('time', 'data_time', 'memory')
+#: When a training is killed, one after the other.
+MOMENTS = ('training', 'writing', 'training', 'writing', 'starting')
 
 
 class Kill(NamedTuple):
@@ -61,11 +62,12 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--seed', type=int, default=0, help='of the moments of kills')
     parser.add_argument(
-        '--shortest', type=float, default=0.,
-        help='seconds of a training before it is killed, at least')
+        '--longest', type=float, default=8.,
+        help='seconds of start-up, or of training after it, before a kill at '
+        'a random time, at most')
     parser.add_argument(
-        '--longest', type=float, default=20.,
-        help='seconds of a training before it is killed, at most')
+        '--patience', type=float, default=300.,
+        help='seconds in which a training must write something')
     parser.add_argument(
         '--unseeded', action='store_true',
         help='without a fixed seed, from the first checkpoint on')
@@ -131,25 +133,49 @@ def finish(process: subprocess.Popen, work_dir: Path) -> None:
             f'a training failed; see {work_dir.with_suffix(".log")}')
 
 
-def names_in(work_dir: Path) -> List[str]:
-    return sorted(os.listdir(work_dir)) if work_dir.is_dir() else []
-
-
 def wait(process: subprocess.Popen, seconds: float) -> None:
     """Wait for a time, or for the end of a training."""
     with suppress(subprocess.TimeoutExpired):
         process.wait(seconds)
 
 
-def wait_for_writing(process: subprocess.Popen, work_dir: Path,
-                     seconds: float) -> bool:
-    """Wait until files come or go in the directory of a training."""
-    names, end = names_in(work_dir), time.monotonic() + seconds
-    while time.monotonic() < end and process.poll() is None:
+def wait_for_change(process: subprocess.Popen, look: Callable[[], Any],
+                    patience: float) -> None:
+    """Wait until something looks different, or for the end of a training."""
+    first, end = look(), time.monotonic() + patience
+    while look() == first and process.poll() is None:
+        if time.monotonic() > end:
+            kill(process)
+            raise RuntimeError(f'a training wrote nothing for {patience} s')
         time.sleep(0.001)
-        if names_in(work_dir) != names:
-            return True
-    return False
+
+
+def wait_for_moment(moment: str, process: subprocess.Popen, work_dir: Path,
+                    moments: random.Random, args: argparse.Namespace) -> None:
+    """Wait until a training is to be killed."""
+    if moment == 'training':
+        wait_for_change(process, lambda: lines_logged(work_dir),
+                        args.patience)
+    if moment == 'writing':
+        # Of an epoch that is the best: five or six.
+        for _ in range(moments.randint(1, 8)):
+            wait_for_change(process, lambda: checkpoints(work_dir),
+                            args.patience)
+        wait(process, moments.uniform(0, 0.02))
+    else:
+        wait(process, moments.uniform(0, args.longest))
+
+
+def checkpoints(work_dir: Path) -> List[str]:
+    """All files in the directory that are checkpoints, or shall become so."""
+    if not work_dir.is_dir():
+        return []
+    return sorted(name for name in os.listdir(work_dir) if '.pth' in name)
+
+
+def lines_logged(work_dir: Path) -> List[str]:
+    """The logs of numbers that have begun."""
+    return sorted(map(str, work_dir.glob('*/vis_data/scalars.json')))
 
 
 def first_checkpoint(process: subprocess.Popen, work_dir: Path,
@@ -175,12 +201,8 @@ def run_and_kill(args: argparse.Namespace, work_dir: Path) -> List[Kill]:
     while len(kills) < args.kills:
         begin = time.monotonic()
         process = start(args, work_dir, bool(kills) or args.unseeded)
-        moment = 'random'
-        wait(process, moments.uniform(args.shortest, args.longest))
-        if len(kills) % 2 and wait_for_writing(process, work_dir,
-                                               args.longest):
-            moment = 'writing'
-            wait(process, moments.uniform(0, 0.02))
+        moment = MOMENTS[len(kills) % len(MOMENTS)]
+        wait_for_moment(moment, process, work_dir, moments, args)
         if not kill(process):
             finish(process, work_dir)
             break
@@ -189,55 +211,6 @@ def run_and_kill(args: argparse.Namespace, work_dir: Path) -> List[Kill]:
         print(*kills[-1], flush=True, file=sys.stderr)
     finish(start(args, work_dir, resume=True), work_dir)
     return kills
-
-
-def leaves(value: Any, name: str = '') -> Iterator[Tuple[str, Any]]:
-    """All values of nested dicts and lists, with their names."""
-    if isinstance(value, (dict, list, tuple)):
-        items = value.items() if isinstance(value, dict) else enumerate(value)
-        for key, item in items:
-            yield from leaves(item, f'{name}.{key}' if name else str(key))
-    else:
-        yield name, value
-
-
-def end_of(work_dir: Path) -> Dict[str, Any]:
-    """What the last checkpoint of a training says of it."""
-    checkpoint = torch.load(
-        find_whole_checkpoint(str(work_dir)), weights_only=True)
-    log = checkpoint['message_hub']['log_scalars']
-    parts = {
-        name: checkpoint.get(name)
-        for name in ('state_dict', 'optimizer', 'param_schedulers',
-                     'place_in_epoch')
-    }
-    parts['log'] = {
-        name: history
-        for name, history in log.items()
-        if name.startswith('train/') and name[6:] not in CLOCK
-    }
-    parts['meta'] = {
-        key: checkpoint['meta'][key]
-        for key in ('epoch', 'iter', 'seed')
-    }
-    return dict(leaves(parts))
-
-
-def iterations_in(end: Dict[str, Any]) -> Optional[int]:
-    """How many iterations have left a loss in the log."""
-    return next((len(value) for name, value in end.items()
-                 if name == 'log.train/loss.__history_buffer__'), None)
-
-
-def differences(end: Dict[str, Any], other: Dict[str, Any]) -> List[str]:
-    """The names of values that are not the same, bit for bit."""
-    return [
-        name for name in sorted({*end, *other})
-        if name not in end or name not in other
-        or type(end[name]) is not type(other[name]) or not (
-            torch.equal(end[name], other[name]) if torch.is_tensor(
-                end[name]) else end[name] == other[name])
-    ]
 
 
 def main() -> None:
@@ -260,7 +233,7 @@ def main() -> None:
         processes=args.processes,
         unseeded=args.unseeded,
         kills=len(kills),
-        while_writing=sum(kill.moment == 'writing' for kill in kills),
+        moments=Counter(kill.moment for kill in kills),
         places=[kill.place for kill in kills],
         seconds=[kill.seconds for kill in kills],
         iterations=[iterations_in(end), iterations_in(other)],
