@@ -93,8 +93,10 @@ def judge_with_run(hook: CheckpointHook, runner: Any,
 
     Raises:
         ForgedCheckpointError: If the run would have to go through more
-            batches than it has.
+            batches than it has, or the file does not say where it was saved.
     """
+    if runner._resume:
+        _require_place(checkpoint)
     forget_best_of_others(hook, runner, checkpoint)
     loop = getattr(runner, '_train_loop', None)
     iteration = checkpoint.get('meta', {}).get('iter', 0)
@@ -104,6 +106,18 @@ def judge_with_run(hook: CheckpointHook, runner: Any,
             f'the checkpoint was saved at iteration {iteration}, but this '
             f'training ends at {loop.max_iters}: raise train_cfg.max_iters, '
             'or load its weights alone, without --resume')
+
+
+def _require_place(checkpoint: dict) -> None:
+    """Refuse to resume from what no training has saved."""
+    meta = checkpoint.get('meta', {})
+    missing = [key for key in ('epoch', 'iter') if key not in meta]
+    missing += [key for key in ('message_hub', ) if key not in checkpoint]
+    if missing:
+        raise ForgedCheckpointError(
+            f'the checkpoint has no {", ".join(missing)}, so that no training '
+            'can be resumed from it; load its weights alone with load_from, '
+            'without --resume')
 
 
 def guard_stock_runs() -> None:

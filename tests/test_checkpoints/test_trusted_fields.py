@@ -288,6 +288,17 @@ def test_more_batches_than_there_are_to_go_through(tmp_path):
         run(tmp_path, **by_iter, resume=True)
 
 
+@pytest.mark.parametrize('hook', [SAFE, STOCK], ids=['safe', 'stock'])
+def test_weights_alone_are_not_resumed_from(tmp_path, trained, hook):
+    path = trained(hook, tmp_path / 'run') / 'epoch_1.pth'
+    torch.save(
+        dict(state_dict=load_checkpoint(str(path))['state_dict']), path)
+    with pytest.raises(
+            ForgedCheckpointError,
+            match='no epoch, iter, message_hub, .* with load_from'):
+        run(tmp_path / 'run', hook, resume=True)
+
+
 def test_logs_that_are_none(tmp_path):
     run(tmp_path)
     field = 'message_hub__log_scalars__train/'

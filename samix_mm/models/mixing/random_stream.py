@@ -71,8 +71,13 @@ class RandomStream(nn.Module):
         return torch.tensor(self._loaded or (self.seed, self.num_draws))
 
     def set_extra_state(self, state: Tensor) -> None:
-        seed, num_draws = state.tolist()
-        self._loaded = seed, num_draws
+        numbers = state.tolist()
+        if not (isinstance(numbers, list) and len(numbers) == 2
+                and all(isinstance(number, int) and number >= 0
+                        for number in numbers)):
+            raise ValueError('the state of a random stream must be a seed and '
+                             f'a number of draws, both 0 or more, got {state}')
+        self._loaded = numbers[0], numbers[1]
 
     def settle(self) -> None:
         """Decide about what was loaded, in the first step of a training:
