@@ -1,8 +1,10 @@
 from .atomic_backend import AtomicLocalBackend
-from .loading import (DamagedCheckpointError, UnsafeCheckpointError,
-                      load_checkpoint)
+from .errors import (AbsentDeviceError, DamagedCheckpointError,
+                     UnsafeCheckpointError)
+from .loading import load_checkpoint
+from .readers import damage_of
 
 __all__ = [
-    'AtomicLocalBackend', 'DamagedCheckpointError', 'UnsafeCheckpointError',
-    'load_checkpoint'
+    'AbsentDeviceError', 'AtomicLocalBackend', 'DamagedCheckpointError',
+    'UnsafeCheckpointError', 'damage_of', 'load_checkpoint'
 ]

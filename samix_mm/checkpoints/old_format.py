@@ -14,7 +14,7 @@ import torch
 from .errors import (DamagedCheckpointError, ForbiddenGlobalError,
                      UnsafeCheckpointError)
 from .pickles import interpret_pickle
-from .tensors import Storages, bytes_of, stay
+from .storages import Storages, bytes_of, stay
 from .trusted_types import BUILDERS, SYMBOLS
 
 _MAGIC = 0x1950a86a20f9469cfc6c

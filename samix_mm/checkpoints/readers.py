@@ -12,7 +12,7 @@ from .errors import DamagedCheckpointError, UnsafeCheckpointError
 from .limits import check_limits
 from .old_format import read_old_format
 from .pickles import interpret_pickle
-from .tensors import Storages, bytes_of, stay
+from .storages import Storages, bytes_of, stay
 from .trusted_types import BUILDERS, SYMBOLS
 
 
