@@ -13,8 +13,7 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 from mmpretrain.datasets import CIFAR100
 
-from tests.helpers.configs import (FOLDER, configs_of, header_of, load,
-                                   name_of)
+from tests.helpers.configs import FOLDER, configs_of, header_of, load, name_of
 from tests.helpers.schedules import differs_in_length_only, distinct, shorter
 
 CONFIGS = configs_of('supervised')
