@@ -162,6 +162,7 @@ def test_infinite_sampler_has_no_last_batch(tmp_path):
 @pytest.mark.parametrize('term', ['loss_mixer', 'loss_mask', 'loss_mix'])
 @pytest.mark.parametrize('value', [math.nan, math.inf])
 def test_loss_that_is_not_finite(tmp_path, term, value):
+    hooks = [EMA, dict(type='SkippedStepHook', max_skipped=0)]
     runner = make_runner(tmp_path, hooks=hooks)
     loss, steps = runner.model.loss, []
 
