@@ -136,7 +136,16 @@ def train(folder, scheme, workers=0, drop_last=False, resume_from=None,
     for hook in (trained, *hooks):
         runner.register_hook(hook, priority='LOWEST')
     runner.train()
+    end_workers(runner)
     return runner, trained.iters
+
+
+def end_workers(runner):
+    """Those of a runner in a cycle that is collected are waited for in vain,
+    5 seconds each: their queues are closed first."""
+    runner.train_loop.dataloader_iterator = None
+    for loader in (runner.train_dataloader, runner.val_dataloader):
+        loader._iterator = None
 
 
 def state_of(runner):
