@@ -12,7 +12,8 @@ def test_plain_pytorch(tmp_path):
     path = EXAMPLES / 'plain_pytorch.py'
     assert len(path.read_text().splitlines()) <= 80
     root = EXAMPLES.parent
-    printed = run(sys.executable, path, '3', cwd=tmp_path, PYTHONPATH=str(root))
+    printed = run(
+        sys.executable, path, '3', cwd=tmp_path, PYTHONPATH=str(root))
     (accuracy, ) = re.findall(r'^accuracy: (.*) %$', printed, re.MULTILINE)
     assert float(accuracy) > 75
     shares = re.findall(r'^8 images, shares tensor\(\[(.*), (.*)\]\)$',
