@@ -47,7 +47,7 @@ def sources_of(images, partners=None):
     return Sources(
         images,
         partners,
-        labels=torch.arange(len(images)) % 3,
+        labels=torch.arange(len(images), device=images.device) % 3,
         features=lambda: tuple(
             F.adaptive_avg_pool2d(part.detach().float(), (4, 5)).repeat(
                 1, CHANNELS // 3, 1, 1) for part in both),

@@ -147,12 +147,20 @@ def test_a_training_from_a_checkpoint_can_be_resumed(tmp_path):
     assert resumed == whole[2 * ITERS:]
 
 
-def train_in_a_group(rank, folder, name, options):
+def train_and_resume(rank, folder):
+    train_in_a_group(rank, folder, 'whole', 3)
+    train_in_a_group(
+        rank, folder, 'resumed', 4, resume=True,
+        load_from=f'{folder}/whole/epoch_1.pth')
+
+
+def train_in_a_group(rank, folder, name, seed, **options):
     runner = make_runner(
         f'{folder}/{name}',
         model=model_cfg(type='MixClassifier', mixing=dict(type='MixUp')),
         hooks=[dict(type='PlainCheckpointHook')],
-        randomness=dict(seed=options.pop('seed'), diff_rank_seed=True),
+        max_epochs=3,
+        randomness=dict(seed=seed, diff_rank_seed=True),
         default_hooks=SAVE,
         dataloader=dict(
             dataset=TinyImages(12), batch_size=2, num_workers=0,
@@ -167,14 +175,7 @@ def train_in_a_group(rank, folder, name, options):
 
 def test_each_process_gets_its_own_stream_back(tmp_path):
     """With ``diff_rank_seed``, and another seed in the resumed training."""
-    with gloo_processes(train_in_a_group, tmp_path, 'whole',
-                        dict(seed=3, max_epochs=3)):
-        pass
-    (tmp_path / 'group').unlink()
-    resume = dict(
-        seed=4, max_epochs=3, resume=True,
-        load_from=str(tmp_path / 'whole' / 'epoch_1.pth'))
-    with gloo_processes(train_in_a_group, tmp_path, 'resumed', resume):
+    with gloo_processes(train_and_resume, tmp_path):
         pass
     whole, resumed = (
         [torch.load(tmp_path / f'{name}_{rank}.pth') for rank in range(2)]

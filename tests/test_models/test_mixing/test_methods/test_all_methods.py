@@ -93,6 +93,21 @@ def test_under_autocast(name):
     assert mixture.inputs.isfinite().all()
 
 
+@pytest.mark.parametrize(
+    'name, per_sample', [case for case in PER_SAMPLE if case[0] != 'SAMix'])
+def test_all_is_on_the_device_of_the_images(name, per_sample):
+    """Nothing of the mixture stays on the CPU, where numbers are drawn, and
+    nobody waits for what is on the device. SAMix switches autocast off, which
+    the device 'meta' does not know."""
+    method = build(name, per_sample)
+    images = noise_images().to('meta')
+    for _ in range(3):
+        mixture = mix(method, images, images.clone())
+        for part in mixture:
+            if isinstance(part, torch.Tensor):
+                assert part.device == images.device
+
+
 @ALL
 def test_the_layout_of_the_images_does_not_matter(name):
     images, partners = noise_images(), noise_images(seed=1)
