@@ -255,11 +255,7 @@ class TestSources:
         found = {(file, ast.unparse(keywords['weights_only']))
                  for file, name, keywords in named('load')
                  if name == 'torch.load'}
-<<<<<<< HEAD
         vouched = {('loading.py', 'False')}
-=======
-        vouched = {('loading.py', 'not vouched')}
->>>>>>> seam
         assert vouched <= found
         assert {value for _, value in found - vouched} <= {'True'}
 
