@@ -87,8 +87,8 @@ ATTACKS = [
            'steps are skipped, no checkpoint is lost, the end is an error',
            [STEP + 'test_bad_gradients.py', STEP + 'test_update.py',
             STEP + 'test_skipped_steps.py']),
-    Attack('data loaders under spawn and forkserver; names that other packages '
-           'register', 'load, and are found',
+    Attack('data loaders under spawn and forkserver; names that other '
+           'packages register', 'load, and are found',
            ['tests/test_compat/test_spawned_workers.py',
             'tests/test_registry.py', 'tests/test_compat/test_table.py']),
     Attack('a stock training that imports the package',
