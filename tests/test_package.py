@@ -51,7 +51,7 @@ def test_our_scope_resolves_mmpretrains_types_as_well():
 def test_each_registry_of_mmpretrain_has_a_child_of_our_scope():
     assert {'MODELS', 'DATASETS', 'HOOKS', 'LOOPS',
             'TRANSFORMS'} <= set(registry.__all__)
-    for name in registry.__all__:
+    for name in set(registry.__all__) - {'MIXING_METHODS'}:
         child = getattr(registry, name)
         assert child.scope == 'samix_mm'
         assert child.parent is getattr(mmpretrain_registry, name)
