@@ -2,8 +2,7 @@
 import torch
 from torch import Tensor
 
-from samix_mm.models.mixing import (MaskMethod, Pairing, RandomStream,
-                                    Sources)
+from samix_mm.models.mixing import MaskMethod, Pairing, RandomStream, Sources
 from samix_mm.registry import MIXING_METHODS
 
 
