@@ -32,5 +32,6 @@ class GridMix(MaskMethod):
         height, width = sources.images.shape[2:]
         rows = torch.arange(height) * self.cells // height
         columns = torch.arange(width) * self.cells // width
-        mask = grid[rows][:, columns].to(sources.images.device)
+        mask = grid[rows][:, columns].to(
+            sources.images.device, non_blocking=True)
         return mask.expand(len(pairing.index), 1, height, width)

@@ -2,7 +2,8 @@
 of data.
 
 The data are a few random images, laid out on disk as the data set is; images
-of 224 pixels are made 64. Models are those of the configs.
+of 224 pixels are made 64. Models are those of the configs, but for the number
+of blocks of the deepest.
 """
 import re
 from pathlib import Path
@@ -46,6 +47,14 @@ NAME = re.compile(
     rf'samix_(?P<data>{"|".join(SETTINGS)})_(?P<net>{"|".join(NETWORKS)})'
     r'(_(?P<epochs>\d+)e)?$')
 PUBLISHED = [path for path in CONFIGS if NAME.match(path.stem)]
+FAST = [path for path in CONFIGS if path.stem.endswith('_fast')]
+#: Networks of another depth, for which this one is tried.
+DEEPER = dict(samix_in1k_r34='samix_in1k_r18', samix_in1k_r101='samix_in1k_r50')
+#: Networks and data that are tried, but in others' company.
+COMBINED = dict(
+    samix_tiny_rx50=('samix_cifar100_rx50', 'samix_tiny_r18'),
+    samix_aircraft_rx50=('samix_cub_rx50', 'samix_aircraft_r18'),
+    samix_inat2017_rx101=('samix_in1k_rx101_100e', 'samix_inat2017_r50'))
 # What A.1.2 says of CIFAR-100, for the yardsticks on CIFAR-10.
 MIXING = dict(
     mixup=dict(type='MixUp', alpha=1.),
@@ -91,6 +100,35 @@ def test_published_setting(path):
     if match['data'] in ('cub', 'aircraft'):
         weights = model.backbone.init_cfg.checkpoint
         assert weights.startswith(f'torchvision://{kind.lower()}{depth}')
+
+
+@pytest.mark.parametrize('path', FAST, ids=name_of)
+def test_presets_differ_in_what_they_save(path):
+    cfg = load(path)
+    assert cfg.model.pop('mix_batch_ratio') == 0.7
+    assert cfg.model.mixing.pop('mixer_interval') == 8
+    assert cfg.pop('find_unused_parameters') is True
+    default = load(path.with_name(path.name.replace('_fast', '')))
+    assert cfg.to_dict() == default.to_dict()
+
+
+@pytest.mark.parametrize('name, other', DEEPER.items())
+def test_deeper_networks_differ_in_nothing_else(name, other):
+    cfg, other = (load(FOLDER / f'samix/{name}.py') for name in (name, other))
+    assert cfg.model.backbone.depth != other.model.backbone.depth
+    cfg.model.backbone.depth = other.model.backbone.depth
+    assert cfg.to_dict() == other.to_dict()
+
+
+@pytest.mark.parametrize('name', COMBINED)
+def test_a_network_of_one_config_on_the_data_of_another(name):
+    cfg, network, data = (
+        load(FOLDER / f'samix/{name}.py') for name in (name, *COMBINED[name]))
+    assert cfg.model.backbone == network.model.backbone
+    assert cfg.model.head.in_channels == network.model.head.in_channels
+    cfg.model.backbone = data.model.backbone
+    cfg.model.head.in_channels = data.model.head.in_channels
+    assert cfg.to_dict() == data.to_dict()
 
 
 def test_the_folder_of_jpegs_can_be_said_in_one_place(monkeypatch):
@@ -139,7 +177,17 @@ def test_longer_schedules_differ_in_nothing_else(path):
     assert differs_in_length_only(path)
 
 
-@pytest.mark.parametrize('path', distinct(CONFIGS), ids=name_of)
+def tried() -> list:
+    """One config of those that the tests above find to be alike."""
+    return [
+        path for path in distinct(CONFIGS)
+        if path.stem not in {*DEEPER, *COMBINED} and path not in FAST[1:]
+        and not (
+            path.parent.name in MIXING and '-jpeg_r18' in path.stem)
+    ]
+
+
+@pytest.mark.parametrize('path', tried(), ids=name_of)
 def test_two_steps(path, data_dir, tmp_path, monkeypatch):
     monkeypatch.chdir(data_dir)
     monkeypatch.setattr(CIFAR100, '_check_integrity', lambda self: True)
@@ -195,6 +243,8 @@ def check_learning_rates(runner: Runner, expected: dict) -> None:
 def small_run(cfg: Config, work_dir: Path) -> Config:
     """Two steps of two images each and a validation, without files."""
     cfg.model.backbone.pop('init_cfg', None)
+    if cfg.model.backbone.get('depth') == 101:
+        cfg.model.backbone.depth = 50
     cfg.work_dir = str(work_dir)
     cfg.log_level = 'ERROR'
     cfg.experiment_name = work_dir.name
@@ -218,8 +268,8 @@ def small_run(cfg: Config, work_dir: Path) -> Config:
             dataset.update(samples_per_class=1, indices=4)
         for transform in dataset.pipeline:
             for key in ('scale', 'crop_size'):
-                if transform.get(key) in (224, 256):
-                    transform[key] -= 160
+                if transform.get(key) in (64, 224, 256):
+                    transform[key] -= 32 if transform[key] == 64 else 160
     if cfg.model.backbone.type == 'SwinTransformer':
         cfg.model.backbone.pad_small_map = True
     return cfg
