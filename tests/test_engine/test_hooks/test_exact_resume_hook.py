@@ -106,6 +106,8 @@ def train(folder, name, workers=0, stop=None, resume=False, batch_size=3,
         runner.train()
     except Stopped:
         assert runner.iter == stop
+    # Workers of a runner in a cycle that is collected are waited for in vain.
+    runner.train_dataloader._iterator = None
     return runner
 
 
