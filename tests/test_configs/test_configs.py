@@ -14,8 +14,7 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 from mmpretrain.datasets import CIFAR100
 
-from tests.helpers.configs import (FOLDER, configs_of, header_of, load,
-                                   name_of)
+from tests.helpers.configs import FOLDER, configs_of, header_of, load, name_of
 from tests.helpers.schedules import differs_in_length_only, distinct, shorter
 
 CONFIGS = configs_of('supervised')
@@ -50,7 +49,8 @@ NAME = re.compile(
 PUBLISHED = [path for path in CONFIGS if NAME.match(path.stem)]
 FAST = [path for path in CONFIGS if path.stem.endswith('_fast')]
 #: Networks of another depth, for which this one is tried.
-DEEPER = dict(samix_in1k_r34='samix_in1k_r18', samix_in1k_r101='samix_in1k_r50')
+DEEPER = dict(
+    samix_in1k_r34='samix_in1k_r18', samix_in1k_r101='samix_in1k_r50')
 #: Networks and data that are tried, but in others' company.
 COMBINED = dict(
     samix_tiny_rx50=('samix_cifar100_rx50', 'samix_tiny_r18'),

@@ -1,12 +1,12 @@
-"""What holds for all configs: where they are, and that none repeats another."""
+"""What holds for all configs: where they are, and that nothing is said twice."""
 import re
 from collections import Counter
 from pathlib import Path
 
 import pytest
 
-from tests.helpers.configs import (FOLDER, METHODS, SHARED, header_of,
-                                   load, name_of, own_settings)
+from tests.helpers.configs import (FOLDER, METHODS, SHARED, header_of, load,
+                                   name_of, own_settings)
 
 ALL = sorted(FOLDER.rglob('*.py'))
 TRAININGS = [path for path in ALL if path.parent.name in (*METHODS, 'linear')]
