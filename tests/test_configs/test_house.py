@@ -1,4 +1,4 @@
-"""What holds for all configs: where they are, and that nothing is said twice."""
+"""What holds for all configs: where they lie, and that none repeats itself."""
 import re
 from collections import Counter
 from pathlib import Path
