@@ -201,9 +201,21 @@ def refuse_unknown(name: str, unknown: dict,
         if key in METHOD_ARGUMENTS:
             raise TypeError(
                 f'{key} is an argument of the mixing method; write '
-                f"mixing=dict(type='SAMix', {key}={value!r}) in place of "
-                f'{key}={value!r} in {name}')
+                f'{_as_mixing(key, value)} in place of {key}={value!r} in '
+                f'{name}')
         if key in moved:
             raise TypeError(f'{name} has no {key}; write '
                             f'{moved[key](value)} in its place')
         raise TypeError(f'{name} got an unexpected argument {key}={value!r}')
+
+
+def _as_mixing(key: str, value: object) -> str:
+    """What to write for an argument of the mixing method."""
+    if key == 'mixer' and isinstance(value, dict):
+        kind, args = value.get('type'), dict(value)
+        if isinstance(kind, str) and kind in MIXING_METHODS:
+            return f'mixing={value!r}'
+        if 'frozen' in args:
+            return (f"mixing=dict(type='SAMix', frozen={args.pop('frozen')!r},"
+                    f' mixer={args!r})')
+    return f"mixing=dict(type='SAMix', {key}={value!r})"

@@ -49,7 +49,8 @@ NAME = re.compile(
 PUBLISHED = [path for path in CONFIGS if NAME.match(path.stem)]
 FAST = [path for path in CONFIGS if path.stem.endswith('_fast')]
 #: Networks of another depth, for which this one is tried.
-DEEPER = dict(samix_in1k_r34='samix_in1k_r18', samix_in1k_r101='samix_in1k_r50')
+DEEPER = dict(
+    samix_in1k_r34='samix_in1k_r18', samix_in1k_r101='samix_in1k_r50')
 #: Networks and data that are tried, but in others' company.
 COMBINED = dict(
     samix_tiny_rx50=('samix_cifar100_rx50', 'samix_tiny_r18'),

@@ -9,15 +9,16 @@ import pytest
 import torch
 from mmengine.registry import HOOKS, METRICS
 from mmpretrain.registry import MODELS
+from torch import nn
 
 from tests.helpers.tiny import (BACKBONES, loader, make_runner, model_cfg,
                                 stock_cfg)
-from tests.helpers.tiny_ssl import TwoViews, moco_cfg
+from tests.helpers.tiny_ssl import CLUSTERS, TwoViews, moco_cfg
 
 NAN, INF = float('nan'), float('inf')
 EMA = dict(type='EMAMomentumHook')
 ANNEAL = dict(type='MaskLossAnnealHook')
-CLUSTERS = dict(type='OnlineClusterHook')
+REFRESH = dict(type='OnlineClusterHook')
 PLAIN = dict(type='PlainCheckpointHook')
 NORMALIZE = dict(mean=[120.] * 3, std=[50.] * 3)
 RESNET = BACKBONES['ResNet_CIFAR'][0]
@@ -38,16 +39,36 @@ def moco(**kwargs):
     return built(MODELS, moco_cfg(**kwargs))
 
 
+def mixed(**kwargs):
+    """The classifier with SAMix."""
+    return classifier(mixing=dict(type='SAMix', **kwargs))
+
+
+def mixed_views(**kwargs):
+    """The same without labels."""
+    return moco(mixing=dict(type='SAMix', **kwargs))
+
+
+def method(name, **kwargs):
+    """The classifier with another method."""
+    return classifier(type='MixClassifier', mixing=dict(type=name, **kwargs))
+
+
+def choice(**kwargs):
+    cfg = dict(methods=[dict(type='MixUp'), dict(type='CutMix')])
+    return method('RandomChoice', **dict(cfg, **kwargs))
+
+
 def clusters(**kwargs):
-    return moco(variant='cluster', num_clusters=3, clusters=kwargs)
+    return moco(objective=dict(CLUSTERS, **kwargs))
 
 
 def mixer(**kwargs):
-    return classifier(mixer=dict(type='Mixer', **kwargs))
+    return mixed(mixer=dict(type='Mixer', **kwargs))
 
 
 def mask_loss(**kwargs):
-    return classifier(mask_loss=dict(type='MaskLoss', **kwargs))
+    return mixed(mask_loss=dict(type='MaskLoss', **kwargs))
 
 
 def head(**kwargs):
@@ -101,7 +122,8 @@ def probe(init_cfg):
 
 
 def frozen(init_cfg):
-    return model_cfg(mixer=dict(type='Mixer', frozen=True, init_cfg=init_cfg))
+    mixer = dict(type='Mixer', init_cfg=init_cfg)
+    return model_cfg(mixing=dict(type='SAMix', frozen=True, mixer=mixer))
 
 
 def fed(init_cfg):
@@ -111,21 +133,21 @@ def fed(init_cfg):
 #: Name: (what is done, its error, the message).
 WRONG = {
     # Numbers of the algorithms
-    'eta_string': (classifier(eta='0.5'), ValueError,
+    'eta_string': (mixed(eta='0.5'), ValueError,
                    "eta must be in [0, 1], got '0.5'"),
-    'eta_bool': (moco(eta=True), ValueError,
+    'eta_bool': (mixed_views(eta=True), ValueError,
                  'eta must be in [0, 1], got True'),
-    'eta_above_1': (classifier(eta=1.01), ValueError,
+    'eta_above_1': (mixed(eta=1.01), ValueError,
                     'eta must be in [0, 1], got 1.01'),
-    'alpha_string': (classifier(alpha='2'), ValueError,
+    'alpha_string': (mixed(alpha='2'), ValueError,
                      "alpha must be a finite number above 0, got '2'"),
-    'alpha_list': (moco(alpha=[2.]), ValueError,
+    'alpha_list': (mixed_views(alpha=[2.]), ValueError,
                    'alpha must be a finite number above 0, got [2.0]'),
-    'alpha_none': (classifier(alpha=None), ValueError,
+    'alpha_none': (mixed(alpha=None), ValueError,
                    'alpha must be a finite number above 0, got None'),
-    'alpha_infinite': (classifier(alpha=INF), ValueError,
+    'alpha_infinite': (mixed(alpha=INF), ValueError,
                        'alpha must be a finite number above 0, got inf'),
-    'alpha_negative': (moco(alpha=-2), ValueError,
+    'alpha_negative': (mixed_views(alpha=-2), ValueError,
                        'alpha must be above 0, got -2'),
     'momentum_percent': (classifier(momentum=99.9), ValueError,
                          'momentum must be in [0, 1], got 99.9'),
@@ -135,38 +157,38 @@ WRONG = {
                          'end_momentum must be in [0, 1], got nan'),
     'end_momentum_bool': (moco(end_momentum=True), ValueError,
                           'end_momentum must be in [0, 1], got True'),
-    'lam_margin_string': (classifier(lam_margin='0.08'), ValueError,
+    'lam_margin_string': (mixed(lam_margin='0.08'), ValueError,
                           "lam_margin must be in [0, 0.5], got '0.08'"),
-    'lam_adjust_string': (classifier(lam_adjust='False'), ValueError,
+    'lam_adjust_string': (mixed(lam_adjust='False'), ValueError,
                           "lam_adjust must be True or False, got 'False'"),
-    'lam_per_sample_int': (moco(lam_per_sample=1), ValueError,
+    'lam_per_sample_int': (mixed_views(lam_per_sample=1), ValueError,
                            'lam_per_sample must be True or False, got 1'),
-    'mixer_batch_ratio_0': (moco(mixer_batch_ratio=0), ValueError,
+    'mixer_batch_ratio_0': (mixed_views(mixer_batch_ratio=0), ValueError,
                             'mixer_batch_ratio must be in (0, 1], got 0'),
-    'mixer_batch_ratio_bool': (classifier(mixer_batch_ratio=True), ValueError,
+    'mixer_batch_ratio_bool': (mixed(mixer_batch_ratio=True), ValueError,
                                'mixer_batch_ratio must be in (0, 1], got Tru'),
     'mixer_interval_fraction':
-    (classifier(mixer_interval=2.5), ValueError,
+    (mixed(mixer_interval=2.5), ValueError,
      'mixer_interval must be a whole number, 1 or more, got 2.5'),
     'mixer_interval_string':
-    (moco(mixer_interval='2'), ValueError,
+    (mixed_views(mixer_interval='2'), ValueError,
      "mixer_interval must be a whole number, 1 or more, got '2'"),
     'mixer_interval_of_frozen':
-    (classifier(mixer=dict(type='Mixer', frozen=True), mixer_interval=2),
-     ValueError, 'mixer_interval=2 says when...but Mixer has nothing to learn '
-     'or is frozen; leave mixer_interval out'),
+    (mixed(frozen=True, mixer_interval=2), ValueError,
+     'mixer_interval=2 says how often the Mixer is trained, but frozen=True; '
+     'leave one of them out'),
     'mixer_interval_of_mixup':
-    (moco(mixer=dict(type='MixUp'), mixer_interval=3), ValueError,
-     'mixer_interval=3...but MixUp has nothing to learn'),
-    'onehot_weight_string': (classifier(onehot_weight='1'), ValueError,
-                             "onehot_weight must be a number of 0 or more, "
+    (method('MixUp', mixer_interval=3), TypeError,
+     "MixUp...unexpected keyword argument 'mixer_interval'"),
+    'clean_weight_string': (classifier(clean_weight='1'), ValueError,
+                             "clean_weight must be a number of 0 or more, "
                              "got '1'"),
-    'onehot_weight_infinite': (classifier(onehot_weight=INF), ValueError,
-                               'onehot_weight must be a number of 0 or more, '
+    'clean_weight_infinite': (classifier(clean_weight=INF), ValueError,
+                               'clean_weight must be a number of 0 or more, '
                                'got inf'),
     'mix_batch_ratio_2': (classifier(mix_batch_ratio=2), ValueError,
                           'mix_batch_ratio must be in (0, 1], got 2'),
-    'mask_loss_weight_bool': (classifier(mask_loss_weight=True), ValueError,
+    'mask_loss_weight_bool': (mixed(mask_loss_weight=True), ValueError,
                               'mask_loss_weight must be a number of 0 or '
                               'more, got True'),
     'mix_weight_none': (moco(mix_weight=None), ValueError,
@@ -183,15 +205,17 @@ WRONG = {
     'feat_dim_of_another_neck': (moco_training(feat_dim=9), ValueError,
                                  'feat_dim must be 8, the length of the '
                                  "neck's embeddings, got 9"),
-    'cross_view_string': (moco(cross_view='no'), ValueError,
-                          "cross_view must be True or False, got 'no'"),
-    'variant_typo': (moco(variant='clusters'), ValueError,
-                     "variant must be one of ('infonce', 'cluster'), got "
-                     "'clusters'"),
+    'views_typo': (moco(views='crossed'), ValueError,
+                   "views must be one of ('cross', 'same', 'query'), got "
+                   "'crossed'"),
+    'objective_typo': (moco(objective=dict(type='ClustersObjective')),
+                       KeyError, 'ClustersObjective is not in the'),
     'unknown_keyword': (classifier(feature_stge=3), TypeError,
-                        "unexpected keyword argument 'feature_stge'"),
+                        'SAMixClassifier got an unexpected argument '
+                        'feature_stge=3'),
     'train_cfg_of_moco': (moco(train_cfg=dict(augments=[])), TypeError,
-                          "unexpected keyword argument 'train_cfg'"),
+                          "SAMixMoCo got an unexpected argument train_cfg={'a"
+                          "ugments': []}"),
     # Parts
     'no_backbone': (classifier(backbone=None), TypeError,
                     f"backbone {NO_CONFIG}'ResNet', depth=18), got None"),
@@ -221,26 +245,46 @@ WRONG = {
                            "'0.2'"),
     'temperature_0_with_clusters':
     (moco(
-        variant='cluster',
+        objective=dict(CLUSTERS),
         head=dict(
             type='ContrastiveHead',
             loss=dict(type='CrossEntropyLoss'),
             temperature=0)), ValueError,
      'head.temperature must be above 0, got 0'),
-    'mixer_by_name': (classifier(mixer='MixUp'), TypeError,
-                      f"mixer {NO_CONFIG}'Mixer'), got 'MixUp'"),
-    'mixer_list': (moco(mixer=[dict(type='Mixer')]), TypeError,
-                   f"mixer {NO_CONFIG}'Mixer'), got [...]"),
-    'mixer_without_type': (classifier(mixer=dict(dropout=0.2)), KeyError,
-                           'must contain the key "type", but got {...dropout'),
-    'unknown_policy': (moco(mixer=dict(type='CutMixUp')), KeyError,
-                       'CutMixUp is not in the'),
-    'policy_that_is_a_head': (classifier(mixer=LAYER), TypeError,
-                              'mixer must be a mixing policy such as dict('
-                              "type='Mixer'), got LinearClsHead"),
-    'policy_with_another_keyword':
-    (classifier(mixer=dict(type='CutMix', beta=1.)), TypeError,
+    'mixing_by_name': (classifier(mixing='MixUp'), TypeError,
+                       f"mixing {NO_CONFIG}'SAMix'), got 'MixUp'"),
+    'mixing_list': (moco(mixing=[dict(type='MixUp')]), TypeError,
+                    f"mixing {NO_CONFIG}'SAMix'), got [...]"),
+    'mixing_without_type': (moco(mixing=dict(alpha=1.)), TypeError,
+                            "a mixing method is written as dict(type='SAMix',"
+                            " ...), got {'alpha': 1.0}"),
+    'no_mixing': (classifier(type='MixClassifier'), TypeError,
+                  "argument: 'mixing'"),
+    'mixing_of_another_case': (method('Mixup'), KeyError,
+                               "there is no mixing method 'Mixup', did you me"
+                               "an 'MixUp'? There are CutMix, FMix, "),
+    'mixing_typo': (moco(mixing=dict(type='CutMixUp')), KeyError,
+                    "no mixing method 'CutMixUp', did you mean 'CutMix'?"),
+    'mixing_unlike_any': (method('AugMax123'), KeyError,
+                          "there is no mixing method 'AugMax123'; There are"),
+    'mixing_that_is_a_head': (classifier(mixing=LAYER), KeyError,
+                              "no mixing method 'mmpretrain.LinearClsHead'"),
+    'mixing_that_is_a_module': (classifier(mixing=nn.Identity()), TypeError,
+                                'mixing...got Identity'),
+    'mixing_with_another_keyword':
+    (method('CutMix', beta=1.), TypeError,
      "CutMix...unexpected keyword argument 'beta'"),
+    'mixer_by_name': (mixed(mixer='Mixer'), TypeError,
+                      f"mixer {NO_CONFIG}'Mixer'), got 'Mixer'"),
+    'mixer_list': (mixed_views(mixer=[dict(type='Mixer')]), TypeError,
+                   f"mixer {NO_CONFIG}'Mixer'), got [...]"),
+    'mixer_without_type': (mixed(mixer=dict(dropout=0.2)), KeyError,
+                           'must contain the key "type", but got {...dropout'),
+    'unknown_mixer': (mixed_views(mixer=dict(type='Mixr')), KeyError,
+                      'Mixr is not in the'),
+    'mixer_that_is_a_head': (mixed(mixer=LAYER), TypeError,
+                             "mixer must be a Mixer such as dict(type='Mixer'"
+                             '), got LinearClsHead'),
     'mixer_of_other_channels': (mixer(in_channels=32), ValueError,
                                 'in_channels=32, but the features have 16 '
                                 'channels; leave in_channels out'),
@@ -260,11 +304,11 @@ WRONG = {
     'mixer_upsample_none': (mixer(upsample=None), ValueError,
                             "upsample must be one of ('bilinear', 'nearest'),"
                             ' got None'),
-    'mixer_frozen_string': (mixer(frozen='true'), ValueError,
-                            "frozen must be True or False, got 'true'"),
+    'frozen_string': (mixed(frozen='true'), ValueError,
+                      "frozen must be True or False, got 'true'"),
     'mixer_content_int': (mixer(nonlinear_content=0), ValueError,
                           'nonlinear_content must be True or False, got 0'),
-    'no_mask_loss': (classifier(mask_loss=None), TypeError,
+    'no_mask_loss': (mixed(mask_loss=None), TypeError,
                      f"mask_loss {NO_CONFIG}'MaskLoss'), got None"),
     'mask_margin_string': (mask_loss(margin='0.1'), ValueError,
                            "margin must be a number of 0 or more, got '0.1'"),
@@ -284,9 +328,9 @@ WRONG = {
     (moco(feature_net=dict(LINEAR)), ValueError,
      'LinearClsHead does not take images...choose a backbone'),
     'feature_net_of_mixup':
-    (classifier(feature_net=dict(RESNET), mixer=dict(type='MixUp')),
-     ValueError, "but MixUp works without features; leave 'feature_net' out "
-     "or write mixer=dict(type='Mixer')"),
+    (classifier(feature_net=dict(RESNET), mixing=dict(type='MixUp')),
+     ValueError, 'feature_net gives features, but MixUp works without; leave '
+     "it out or write mixing=dict(type='SAMix')"),
     'stage_0': (moco(feature_stage=0), ValueError,
                 'feature_stage of ResNet_CIFAR must be one of [1, 2, 3, 4], '
                 'got 0'),
@@ -304,12 +348,19 @@ WRONG = {
      'feature_stage of ResNet_CIFAR must be one of [1, 2, 3, 4], got 5'),
     'predict_on_typo':
     (classifier(test_cfg=dict(predict_on='momentum')), ValueError,
-     "test_cfg.predict_on must be one of ('online_mixed',...got 'momentum'"),
+     "test_cfg.predict_on must be one of ['online_mixed',...got 'momentum'"),
     'predict_on_no_head':
     (classifier(
-        onehot_weight=0., test_cfg=dict(predict_on='momentum_clean')),
-     ValueError, "predict_on='momentum_clean' needs the clean head, which is "
-     'not there with onehot_weight=0; ...predict_on=\'momentum_mixed\''),
+        clean_weight=0., test_cfg=dict(predict_on='momentum_clean')),
+     ValueError, "must be one of ['online_mixed', 'momentum_mixed'], got "
+     "'momentum_clean'; clean heads need clean_weight > 0"),
+    'predict_on_no_momentum_network':
+    (classifier(
+        type='MixClassifier',
+        mixing=dict(type='MixUp'),
+        test_cfg=dict(predict_on='momentum_mixed')),
+     ValueError, "must be one of ['online_mixed'], got 'momentum_mixed'; ..."
+     'momentum ones momentum_net=True'),
     'test_cfg_string': (classifier(test_cfg='online_clean'), ValueError,
                         "test_cfg must be such as dict(predict_on='online_mix"
                         "ed'), got 'online_clean'"),
@@ -319,7 +370,7 @@ WRONG = {
     # Batch augmentations of MMPretrain
     'augments_of_train_cfg':
     (classifier(train_cfg=dict(augments=[dict(type='CutMix', alpha=1.)])),
-     ValueError, 'needs hard labels, but the data preprocessor has '
+     ValueError, 'need hard labels, but the data preprocessor has '
      'batch_augments; write model = dict(train_cfg=None, ...)'),
     'augments_of_data_preprocessor':
     (classifier(
@@ -330,24 +381,147 @@ WRONG = {
     'onehot_labels':
     (classifier(data_preprocessor=dict(to_onehot=True, num_classes=4)),
      ValueError, 'has to_onehot...leave'),
+    # Other methods
+    'alpha_of_mixup': (method('MixUp', alpha=0), ValueError,
+                       'alpha must be above 0, got 0'),
+    'alpha_of_cutmix': (method('CutMix', alpha='1'), ValueError,
+                        "alpha must be a finite number above 0, got '1'"),
+    'lam_per_sample_of_fmix': (method('FMix', lam_per_sample=1), ValueError,
+                               'lam_per_sample must be True or False, got 1'),
+    'fmix_decay_0': (method('FMix', decay=0), ValueError,
+                     'decay must be above 0, got 0'),
+    'fmix_decay_string': (method('FMix', decay='3'), ValueError,
+                          "decay must be a finite number above 0, got '3'"),
+    'fmix_decay_infinite': (method('FMix', decay=INF), ValueError,
+                            'decay must be a finite number above 0, got inf'),
+    'resizemix_alpha': (method('ResizeMix', alpha=1.), TypeError,
+                        "unexpected keyword argument 'alpha'"),
+    'resizemix_scale_number':
+    (method('ResizeMix', scale=0.5), ValueError,
+     'scale must be two numbers in [0, 1], the lower one first, such as (0.1, '
+     '0.8), got 0.5'),
+    'resizemix_scale_upside_down':
+    (method('ResizeMix', scale=(0.8, 0.1)), ValueError,
+     'scale must be two numbers in [0, 1]...got (0.8, 0.1)'),
+    'resizemix_scale_above_1':
+    (method('ResizeMix', scale=[0.1, 1.5]), ValueError,
+     'scale must be two numbers in [0, 1]...got [0.1, 1.5]'),
+    'resizemix_scale_strings':
+    (method('ResizeMix', scale=('0.1', '0.8')), ValueError,
+     "scale must be two numbers in [0, 1]...got ('0.1', '0.8')"),
+    'manifoldmix_no_level':
+    (method('ManifoldMix', levels=()), ValueError,
+     'levels must be different whole numbers from 0 to 4 such as (0, 1, 2), '
+     'got ()'),
+    'manifoldmix_level_number':
+    (method('ManifoldMix', levels=2), ValueError,
+     'levels must be different whole numbers...got 2'),
+    'manifoldmix_level_5':
+    (method('ManifoldMix', levels=(0, 5)), ValueError,
+     'levels must be different whole numbers...got (0, 5)'),
+    'manifoldmix_level_twice':
+    (method('ManifoldMix', levels=(1, 1)), ValueError,
+     'levels must be different whole numbers...got (1, 1)'),
+    'manifoldmix_level_bool':
+    (method('ManifoldMix', levels=(0, True)), ValueError,
+     'levels must be different whole numbers...got (0, True)'),
+    'manifoldmix_level_fraction':
+    (method('ManifoldMix', levels=(0.5, )), ValueError,
+     'levels must be different whole numbers...got (0.5,)'),
+    'choice_of_none': (choice(methods=[]), ValueError,
+                       "methods must be a list of mixing methods such as [dict"
+                       "(type='MixUp'), dict(type='CutMix')], got []"),
+    'choice_of_one_method': (choice(methods=dict(type='MixUp')), ValueError,
+                             'methods must be a list of mixing methods'),
+    'choice_of_names': (choice(methods=['MixUp', 'CutMix']), TypeError,
+                        "is written as dict(type='SAMix', ...), got 'MixUp'"),
+    'choice_of_samix': (choice(methods=[dict(type='SAMix')]), ValueError,
+                        "SAMix learns and cannot be one of RandomChoice's "
+                        'methods; use it alone, or frozen'),
+    'choice_of_an_unknown_method': (choice(methods=[dict(type='Fmix')]),
+                                    KeyError, "did you mean 'FMix'?"),
+    'probs_of_another_number':
+    (choice(probs=[1.]), ValueError,
+     'probs must be 2 numbers of 0 or more, one for each method, that sum to '
+     '1, got [1.0]'),
+    'probs_that_sum_to_2': (choice(probs=[1, 1]), ValueError,
+                            'probs must be 2 numbers...got [1, 1]'),
+    'probs_negative': (choice(probs=[1.5, -0.5]), ValueError,
+                       'probs must be 2 numbers...got [1.5, -0.5]'),
+    'probs_nan': (choice(probs=[NAN, 0.5]), ValueError,
+                  'probs must be 2 numbers...got [nan, 0.5]'),
+    'probs_strings': (choice(probs=['0.5', '0.5']), ValueError,
+                      "probs must be 2 numbers...got ['0.5', '0.5']"),
+    'momentum_net_string':
+    (classifier(momentum_net='yes'), ValueError,
+     "momentum_net must be True or False, got 'yes'"),
+    'clean_head_int': (classifier(clean_head=0), ValueError,
+                       'clean_head must be True or False, got 0'),
+    # Arguments in the places of earlier versions
+    **{
+        f'{name}_of_the_{build.__name__}':
+        (build(**{name: value}), TypeError,
+         f"{name} is an argument of the mixing method; write mixing=dict(type="
+         f"'SAMix', {name}={value!r}) in place of {name}={value!r}")
+        for build in (classifier, moco)
+        for name, value in dict(
+            mixer=dict(type='Mixer', dropout=0.),
+            alpha=1.,
+            eta=0.1,
+            lam_margin=0.,
+            lam_per_sample=True,
+            lam_adjust=False,
+            mixer_weight=1.,
+            mixer_batch_ratio=0.5,
+            mixer_interval=8,
+            mask_loss=dict(type='MaskLoss'),
+            mask_loss_weight=0.1).items()
+    },
+    'policy_in_the_place_of_the_mixer':
+    (moco(mixer=dict(type='CutMix')), TypeError,
+     "mixer is an argument of the mixing method; write mixing={'type': 'CutMi"
+     "x'} in place of mixer={'type': 'CutMix'} in SAMixMoCo"),
+    'frozen_of_the_mixer':
+    (classifier(mixer=dict(type='Mixer', frozen=True)), TypeError,
+     "write mixing=dict(type='SAMix', frozen=True, mixer={'type': 'Mixer'}) "
+     'in place of'),
+    'onehot_weight': (classifier(onehot_weight=0.), TypeError,
+                      'SAMixClassifier has no onehot_weight; write '
+                      'clean_weight=0.0 in its place'),
+    'variant': (moco(variant='cluster'), TypeError,
+                "has no variant; write objective=dict(type='ClusterObjective'"
+                ')'),
+    'num_clusters': (moco(num_clusters=100), TypeError,
+                     'has no num_clusters; write objective=dict(type='
+                     "'ClusterObjective', num_clusters=100) in its place"),
+    'clusters': (moco(clusters=dict(momentum=0.9)), TypeError,
+                 "has no clusters; write objective=dict(type='ClusterObjectiv"
+                 "e', ...) with the arguments of clusters in its place"),
+    'cross_view': (moco(cross_view=False), TypeError,
+                   "SAMixMoCo has no cross_view; write views='same' in its "
+                   'place'),
     # Clusters
-    'one_cluster': (moco(variant='cluster', num_clusters=1), ValueError,
+    'one_cluster': (clusters(num_clusters=1), ValueError,
                     'num_clusters must be 2 or more, got 1'),
-    'num_clusters_string': (moco(variant='cluster', num_clusters='200'),
-                            ValueError, 'num_clusters must be a whole number, '
-                            "2 or more, got '200'"),
-    'num_clusters_twice': (clusters(num_clusters=4), ValueError,
-                           'num_clusters and feat_dim are arguments of '
-                           'SAMixMoCo itself; write them next to clusters'),
-    'clusters_number': (moco(variant='cluster', clusters=200), TypeError,
-                        'clusters must be a dict...got 200'),
+    'num_clusters_string': (clusters(num_clusters='200'), ValueError,
+                            'num_clusters must be a whole number, 2 or more, '
+                            "got '200'"),
+    'feat_dim_of_clusters': (clusters(feat_dim=4), TypeError,
+                             'feat_dim is an argument of the algorithm; write '
+                             'it there'),
+    'objective_number': (moco(objective=200), TypeError,
+                         f"objective {NO_CONFIG}'InfoNCEObjective'), got 200"),
+    'objective_that_is_a_head':
+    (moco(objective=LAYER), TypeError,
+     "objective must be one such as dict(type='InfoNCEObjective'), got "
+     'LinearClsHead'),
     'clusters_of_infonce':
-    (moco(clusters=dict(momentum=0.5)), ValueError,
-     "write variant='cluster' or leave it out, got variant='infonce'"),
+    (moco(objective=dict(type='InfoNCEObjective', momentum=0.5)), TypeError,
+     "unexpected keyword argument 'momentum'"),
     'clusters_of_mixup':
-    (moco(variant='cluster', mixer=dict(type='MixUp')), ValueError,
-     "variant='cluster' trains the mixing policy, but MixUp has nothing to "
-     "learn...write mixer=dict(type='Mixer')"),
+    (moco(mixing=dict(type='MixUp'), objective=dict(CLUSTERS)), ValueError,
+     'ClusterObjective trains a mixing method, but MixUp has nothing to '
+     "learn...write mixing=dict(type='SAMix')"),
     'clusters_dtype': (clusters(memory_dtype='bfloat16'), ValueError,
                        "memory_dtype must be one of ('float32', 'float16'), "
                        "got 'bfloat16'"),
@@ -362,7 +536,7 @@ WRONG = {
     'clusters_unknown_keyword': (clusters(dtype='float16'), TypeError,
                                  "unexpected keyword argument 'dtype'"),
     'more_clusters_than_images':
-    (moco_training(variant='cluster'), ValueError,
+    (moco_training(objective=dict(type='ClusterObjective')), ValueError,
      'num_clusters must be at most the number of images, 12, got 200'),
     # Hooks
     'warmup_string': (hook('EMAMomentumHook', warmup_iters='100'), ValueError,
@@ -417,12 +591,12 @@ WRONG = {
                           ValueError, 'MaskLossAnnealHook is in custom_hooks '
                           'more than once; leave one'),
     'cluster_hook_twice':
-    (moco_training([EMA, CLUSTERS, dict(CLUSTERS)], variant='cluster',
-                   num_clusters=3), ValueError,
+    (moco_training([EMA, REFRESH, dict(REFRESH)], objective=dict(CLUSTERS)),
+     ValueError,
      'OnlineClusterHook is in custom_hooks more than once; leave one'),
-    'cluster_hook_of_infonce': (moco_training([EMA, CLUSTERS]), TypeError,
-                                'got SAMixMoCo without; write variant='
-                                "'cluster' in the algorithm"),
+    'cluster_hook_of_infonce': (moco_training([EMA, REFRESH]), TypeError,
+                                'got SAMixMoCo without; write objective=dict('
+                                "type='ClusterObjective') in the algorithm"),
     'anneal_hook_of_a_plain_classifier':
     (training(stock_cfg(), [ANNEAL]), TypeError,
      'MaskLossAnnealHook needs an algorithm with a mask loss such as '
@@ -441,7 +615,7 @@ WRONG = {
         val_cfg=dict(type='AllHeadsValLoop'),
         val_dataloader=loader(),
         val_evaluator=dict(type='Accuracy')), TypeError,
-     'AllHeadsValLoop needs a SAMixClassifier, got ImageClassifier; write '
+     'AllHeadsValLoop needs a MixClassifier, got ImageClassifier; write '
      'val_cfg = dict()'),
     'knn_loop_without_knn':
     (training(
@@ -457,7 +631,7 @@ WRONG = {
                        'mixing needs at least 2 images in a batch...choose '
                        'another train_dataloader.batch_size'),
     'one_view': (moco_training(dataset=loader()['dataset']), ValueError,
-                 'SAMixMoCo needs two views of each image, got 1; write dict('
+                 'MixMoCo needs two views of each image, got 1; write dict('
                  "type='MultiView', num_views=2"),
     # Checkpoints
     'probe_init_cfg_string':
@@ -481,12 +655,13 @@ WRONG = {
      'lacks...weights or statistics of the backbone...another architecture'),
     'frozen_without_checkpoint':
     (lambda folder: MODELS.build(frozen(None)).init_weights(), ValueError,
-     'a frozen Mixer needs the weights of a pre-trained mixer...write mixer = '
-     'dict(init_cfg='),
+     'a frozen Mixer needs the weights of a pre-trained mixing.mixer...'
+     "prefix='mixing.mixer.'...model.mixing.mixer.init_cfg.checkpoint=FILE"),
     'frozen_of_other_channels':
-    (loaded(frozen, {'mixer.query.weight': torch.zeros(4, 16, 1, 1)},
-            'mixer.'), ValueError,
-     'does not fit the mixer, 1 weights have another shape: ...query.weight'),
+    (loaded(frozen, {'mixing.mixer.query.weight': torch.zeros(4, 16, 1, 1)},
+            'mixing.mixer.'), ValueError,
+     'does not fit the mixing.mixer, 1 weights have another shape: ...query.we'
+     'ight'),
     'feature_net_without_checkpoint':
     (lambda folder: MODELS.build(fed(None)).init_weights(), ValueError,
      'the Mixer needs the weights of a pre-trained feature_net'),

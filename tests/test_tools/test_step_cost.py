@@ -66,7 +66,7 @@ def test_memory_is_that_of_one_branch(measured):
 def test_self_supervised(tmp_path):
     cost, = costs(
         tmp_path, 'samix-c_cifar10-jpeg-2k_r18w16', '--batch', 4,
-        options=['model.num_clusters=3']).values()
+        options=['model.objective.num_clusters=3']).values()
     assert cost['flop_ratio'] == pytest.approx(2.5, abs=0.05)
     assert {'online clean', 'online mixed', 'momentum clean',
             'momentum mixed', 'Mixer', 'EMA',

@@ -19,9 +19,10 @@ from mmengine.config import Config, DictAction
 from mmengine.dataset import pseudo_collate
 from mmengine.registry import DATASETS, MODELS, init_default_scope
 from mmengine.runner import load_checkpoint
+from torch import nn
 
 import samix_mm  # noqa: F401  # registers, and lets configs inherit from it
-from samix_mm.engine.hooks.mixed_sample_hook import pair_masks
+from samix_mm.models import Pairing, SAMix, Sources
 
 LAMS = tuple(round(0.1 * tenth, 1) for tenth in range(1, 10))
 
@@ -49,6 +50,10 @@ def masks_of_test_pairs(args: argparse.Namespace) -> torch.Tensor:
     if 'data_preprocessor' in cfg:
         cfg.model.setdefault('data_preprocessor', cfg.data_preprocessor)
     model = MODELS.build(cfg.model).eval()
+    if not isinstance(getattr(model, 'mixing', None), SAMix):
+        raise TypeError(
+            "mixer_lambda.py needs a config with mixing=dict(type='SAMix'), "
+            f'but {args.config} has none')
     load_checkpoint(model, args.checkpoint, map_location='cpu')
     dataset = DATASETS.build(cfg.test_dataloader.dataset)
     chosen = np.random.default_rng(args.seed).permutation(len(dataset))
@@ -57,8 +62,17 @@ def masks_of_test_pairs(args: argparse.Namespace) -> torch.Tensor:
                                max(args.num_pairs // 64, 1)):
         batch = pseudo_collate([dataset[int(index)] for index in part])
         inputs = model.data_preprocessor(batch, False)['inputs']
-        masks.append(pair_masks(model, inputs, LAMS))
+        masks.append(masks_of(model, inputs))
     return torch.cat(masks)
+
+
+def masks_of(model: nn.Module, images: torch.Tensor) -> torch.Tensor:
+    """Unadjusted masks of each image and the next one, (N, L, H, W)."""
+    index = torch.arange(len(images)).roll(-1)
+    sources = Sources(images, features=model.features_of(images))
+    return torch.cat([
+        model.mixing.masks(sources, Pairing(lam, index)) for lam in LAMS
+    ], dim=1)
 
 
 def summarize(masks: torch.Tensor) -> dict:

@@ -13,7 +13,7 @@ built and trained on random images, in turn: A B B A. Printed are
   states): activations, gradients, buffers;
 - FLOPs and time of each part of the step, run alone with its backward pass.
 
-Where the Mixer learns in every n-th step (``mixer_interval``), these are means
+Where the Mixer learns every n steps (``mixer_interval``), these are means
 over n steps, but the parts are those of a step in which it does.
 """
 import argparse
@@ -82,7 +82,7 @@ def measure(name: str, args: argparse.Namespace) -> dict:
         cfg.model.setdefault('data_preprocessor', cfg.data_preprocessor)
     batch = args.batch or cfg.train_dataloader.batch_size
     size = args.size or image_size(cfg)
-    period = cfg.model.get('mixer_interval', 1)
+    period = cfg.model.get('mixing', {}).get('mixer_interval', 1)
     samix, vanilla = (
         build_step(cfg, model_cfg, batch, size, args)._replace(period=period)
         for model_cfg in (cfg.model, vanilla_model_cfg(cfg.model)))

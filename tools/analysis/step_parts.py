@@ -1,28 +1,34 @@
-"""The parts of a training step of SAMix, each to be run alone."""
-from typing import Callable, Dict
+"""The parts of a training step, each to be run alone."""
+from collections import defaultdict
+from contextlib import ExitStack
+from typing import Callable, Dict, List
+from unittest import mock
 
 import torch
-from mmpretrain.models import BaseSelfSupervisor
 from step_setup import Step
-from torch import Tensor
+from torch import Tensor, nn
 
-from samix_mm.models.classifiers.labels import hard_labels
-from samix_mm.models.selfsup.views import match_views, two_views
-from samix_mm.utils.sample_index import sample_indices
+from samix_mm.models import Mixture, Sources
+
+#: Methods of an algorithm that are parts of a step.
+RECORDED = ('features_of', 'momentum_view', 'mixing_losses', 'momentum_loss',
+            'clean_losses', 'online_losses')
 
 
 def step_parts(step: Step) -> Dict[str, Callable[[], None]]:
     """Take a step apart.
 
+    A step is made while the calls of the algorithm's own methods are
+    recorded; a part repeats such a call.
+
     Args:
-        step (Step): A step of an algorithm of this package.
+        step (Step): A step of an algorithm of this package, in which its
+            mixing method learns, if it ever does.
 
     Returns:
         Dict[str, Callable]: By name what runs a part, with its backward pass.
     """
     model, optim_wrapper = step.model, step.optim_wrapper
-    batch = model.data_preprocessor(step.data, True)
-    inputs, samples = batch['inputs'], batch['data_samples']
 
     def run(part: Callable[[], dict]) -> Callable[[], None]:
 
@@ -37,11 +43,9 @@ def step_parts(step: Step) -> Dict[str, Callable[[], None]]:
 
         return with_backward
 
-    selfsup = isinstance(model, BaseSelfSupervisor)
-    parts = (_moco_parts if selfsup else _classifier_parts)(model, inputs,
-                                                            samples)
-    parts = {name: run(part) for name, part in parts.items()}
-    parts['EMA'] = lambda: model.update_momentum_net(model.momentum)
+    parts = {name: run(part) for name, part in _parts(step).items()}
+    if model.momentum_net is not None:
+        parts['EMA'] = lambda: model.momentum_net.update(model, 0.999)
 
     def optimize() -> None:
         for param in model.parameters():
@@ -54,70 +58,57 @@ def step_parts(step: Step) -> Dict[str, Callable[[], None]]:
     return parts
 
 
-def _classifier_parts(model, inputs: Tensor, samples: list) -> dict:
-    labels = hard_labels(samples)
-    images = model.images_to_mix(inputs)
-    pair_k, pair_q = _pairs(model, images)
-    feats = model.momentum_features(images)
-    mask_q, pair_q = model.online_masks(images, model.project(feats), pair_q)
+def _parts(step: Step) -> Dict[str, Callable[[], dict]]:
+    model, mixing = step.model, step.model.mixing
+    calls = _recorded_calls(step)
     parts = {
-        'online clean': lambda: model.clean_losses(inputs, samples),
-        'online mixed': lambda: model.online_losses(images, mask_q, labels,
-                                                    pair_q),
-        'momentum clean': lambda: dict(_=model.momentum_features(images)),
+        'online clean': lambda: model.clean_losses(*calls['clean_losses'][0]),
+        'online mixed': lambda: model.online_losses(*calls['online_losses'][0])
     }
-    if pair_k is not None:
-        parts['momentum mixed'] = lambda: model.mixer_losses(
-            images, _leaf_mask(images, pair_k), labels, pair_k)
-    parts['Mixer'] = lambda: _masks(model, images, feats, feats, pair_k,
-                                    pair_q)
+    looks = 'momentum_view' if calls['momentum_view'] else 'features_of'
+    if calls[looks]:
+        parts['momentum clean'] = lambda: {
+            number: getattr(model, looks)(*args)
+            for number, args in enumerate(calls[looks])
+        } and {}
+    if calls['momentum_loss']:
+        parts['momentum mixed'] = lambda: dict(
+            _=_through_momentum_net(model, *calls['momentum_loss'][0]))
+    sources = calls['mixing_losses'][0][1]
+
+    def mix() -> dict:
+        given = dict(labels=sources.labels)
+        if 'features' in mixing.needs:
+            given['features'] = sources.features()
+        again = Sources(sources.images, sources.partners, **given)
+        masks = {number: mixture.mask for number, mixture in enumerate(
+            mixing.training_mixtures(again))}
+        mixing.mix(again, mixing.draw(len(again.images), again.images.device))
+        return masks
+
+    parts['Mixer' if mixing.learns else 'mixing'] = mix
     return parts
 
 
-def _moco_parts(model, inputs: list, samples: list) -> dict:
-    inputs_q, inputs_k = two_views(inputs)
-    pair_k, pair_q = _pairs(model, inputs_q)
-    view_q, view_k = (model.momentum_view(view) for view in inputs)
-    first, second = match_views(view_q, view_k, model.cross_view)
-    mask_q, pair_q = model.online_masks(
-        inputs_q, model.project(first.feats, second.feats), pair_q)
-    index = None if model.clusters is None else sample_indices(samples)
-    parts = {
-        'online clean': lambda: model.clean_losses(inputs_q, view_k.keys,
-                                                   model.queue),
-        'online mixed': lambda: model.online_losses(first, second, mask_q,
-                                                    pair_q, model.queue),
-        'momentum clean': lambda: dict(
-            q=model.momentum_view(inputs_q).keys,
-            k=model.momentum_view(inputs_k).keys),
-    }
-    if pair_k is not None:
-        parts['momentum mixed'] = lambda: model.mixer_losses(
-            first, second, _leaf_mask(inputs_q, pair_k), pair_k, model.queue,
-            index)
-    parts['Mixer'] = lambda: _masks(model, inputs_q, first.feats, second.feats,
-                                    pair_k, pair_q)
-    return parts
+def _recorded_calls(step: Step) -> Dict[str, List[tuple]]:
+    """Arguments of the calls of a step, by the names of the methods."""
+    model, calls = step.model, defaultdict(list)
+    batch = model.data_preprocessor(step.data, True)
+    with ExitStack() as patches:
+        for name in filter(lambda name: hasattr(model, name), RECORDED):
+            method = getattr(model, name)
+
+            def recorded(*args, name=name, method=method, **kwargs):
+                calls[name].append(args)
+                return method(*args, **kwargs)
+
+            patches.enter_context(mock.patch.object(model, name, recorded))
+        model(batch['inputs'], batch['data_samples'], mode='loss')
+    return calls
 
 
-def _pairs(model, inputs: Tensor) -> tuple:
-    """Pairs of a step in which the Mixer is trained, if it ever is."""
-    pairs = model.draw_pairs(inputs)
-    while pairs[0] is None and model.mixer.trains:
-        pairs = model.draw_pairs(inputs)
-    return pairs
-
-
-def _leaf_mask(inputs: Tensor, pair) -> Tensor:
-    """Masks that want a gradient, as the Mixer's do."""
-    size = (len(pair.index), 1, *inputs.shape[2:])
-    return torch.rand(size, device=inputs.device, requires_grad=True)
-
-
-def _masks(model, inputs, feats, partner_feats, pair_k, pair_q) -> dict:
-    projected = model.project(feats, partner_feats, pair_k)
-    masks = {}
-    if pair_k is not None:
-        masks['k'] = model.make_masks(inputs, projected, pair_k)
-    masks['q'], _ = model.online_masks(inputs, projected, pair_q)
-    return masks
+def _through_momentum_net(model: nn.Module, context, mixture: Mixture,
+                          eta: float) -> Tensor:
+    """The objective of mixed images, whose gradient goes as far as these."""
+    inputs = mixture.inputs.detach().requires_grad_()
+    return model.momentum_loss(context, mixture._replace(inputs=inputs), eta)

@@ -10,7 +10,7 @@ from mmpretrain.models import BaseSelfSupervisor
 from mmpretrain.structures import DataSample
 from torch import nn
 
-from samix_mm.models.selfsup.contrast import ema_momentum
+from samix_mm.models.selfsup.contrastive_losses import ema_momentum
 
 #: Arguments of the vanilla algorithms.
 CLASSIFIER = ('backbone', 'neck', 'head', 'data_preprocessor')
@@ -37,7 +37,7 @@ class Step(NamedTuple):
         """Make a period of steps, with the momentum updates of the hook."""
         for _ in range(self.period):
             self.model.train_step(self.data, self.optim_wrapper)
-            if hasattr(self.model, 'update_momentum_net'):
+            if getattr(self.model, 'momentum_net', None) is not None:
                 self.model.update_momentum_net(self.model.momentum)
 
 
@@ -67,7 +67,7 @@ def vanilla_model_cfg(model_cfg: dict) -> ConfigDict:
     """The counterpart without mixing.
 
     Args:
-        model_cfg (dict): Config of ``SAMixClassifier`` or ``SAMixMoCo``.
+        model_cfg (dict): Config of an algorithm of this package.
 
     Returns:
         ConfigDict: Config of ``ImageClassifier`` or ``MoCo``.
@@ -76,7 +76,9 @@ def vanilla_model_cfg(model_cfg: dict) -> ConfigDict:
         ValueError: If it is another algorithm.
     """
     kinds = dict(
+        MixClassifier=('ImageClassifier', CLASSIFIER),
         SAMixClassifier=('ImageClassifier', CLASSIFIER),
+        MixMoCo=('MoCo', MOCO),
         SAMixMoCo=('MoCo', MOCO))
     if model_cfg['type'] not in kinds:
         raise ValueError(f'model.type must be one of {sorted(kinds)}, got '

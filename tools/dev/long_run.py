@@ -86,7 +86,7 @@ def config(training: str, args: argparse.Namespace) -> Config:
         in_channels = 'model.neck.in_channels'
         cfg.merge_from_dict({'model.queue_len': 10 * BATCH})
         if args.variant == 'cluster':
-            cfg.model.num_clusters = 20
+            cfg.model.objective.num_clusters = 20
     epochs = math.ceil(args.iters / BATCHES)
     interval = _interval(epochs)
     cfg.merge_from_dict({

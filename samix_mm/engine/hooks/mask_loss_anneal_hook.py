@@ -39,9 +39,10 @@ class MaskLossAnnealHook(Hook):
         """
         mixing = self._mixing(runner)
         if not hasattr(mixing, 'mask_loss_weight'):
+            found = runner.model if mixing is None else mixing
             raise TypeError(
                 'MaskLossAnnealHook needs an algorithm with a mask loss such '
-                f'as SAMixClassifier, got {type(mixing).__name__}; remove the '
+                f'as SAMixClassifier, got {type(found).__name__}; remove the '
                 'hook')
         self._start_weight = mixing.mask_loss_weight
 

@@ -29,8 +29,8 @@ MOVED = dict(
     "objective=dict(type='InfoNCEObjective')",
     num_clusters=lambda value: "objective=dict(type='ClusterObjective', "
     f'num_clusters={value!r})',
-    clusters=lambda value: "objective=dict(type='ClusterObjective', "
-    f'**{value!r})',
+    clusters=lambda value: "objective=dict(type='ClusterObjective', ...) with "
+    'the arguments of clusters',
     cross_view=lambda value: "views='cross'" if value else "views='same'")
 
 

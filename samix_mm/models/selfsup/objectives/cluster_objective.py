@@ -37,6 +37,9 @@ class ClusterObjective(MixingObjective):
 
     def __init__(self, num_clusters: int = 200, **clusters: Any) -> None:
         super().__init__()
+        if 'feat_dim' in clusters:
+            raise TypeError('feat_dim is an argument of the algorithm; write '
+                            'it there')
         self.num_clusters = check_count('num_clusters', num_clusters, least=2)
         self._clusters_cfg = clusters
         # Wrong arguments are to be known before the backbone is.
