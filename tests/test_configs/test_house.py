@@ -1,8 +1,4 @@
-<<<<<<< HEAD
-"""What holds for all configs: where they are, and that none repeats one."""
-=======
 """What holds for all configs: where they lie, and that none repeats itself."""
->>>>>>> seam
 import re
 from collections import Counter
 from pathlib import Path
