@@ -1,123 +1,157 @@
-"""The parts of a training step of SAMix, each to be run alone."""
-from typing import Callable, Dict
+"""The parts of a training step, measured while an algorithm makes it."""
+from collections import defaultdict
+from contextlib import ExitStack, contextmanager
+from typing import Any, Callable, Dict, Iterator
 
-import torch
-from mmpretrain.models import BaseSelfSupervisor
 from step_setup import Step
-from torch import Tensor
 
-from samix_mm.models.classifiers.labels import hard_labels
-from samix_mm.models.selfsup.views import match_views, two_views
-from samix_mm.utils.sample_index import sample_indices
+from samix_mm.models import Mixture
+
+#: Methods of an algorithm that do a part of the step.
+ALGORITHM = dict(
+    features_of='momentum clean',
+    momentum_view='momentum clean',
+    momentum_loss='momentum mixed',
+    clean_losses='online clean',
+    online_losses='online mixed',
+    update_momentum_net='EMA')
+#: Parts with a backward pass, which comes after the method has returned.
+DIFFERENTIATED = ('momentum mixed', 'online clean', 'online mixed')
 
 
-def step_parts(step: Step) -> Dict[str, Callable[[], None]]:
-    """Take a step apart.
+class Meter:
+    """Splits what a number grows by among parts.
 
     Args:
-        step (Step): A step of an algorithm of this package.
+        read (Callable): Gives the number, such as the time.
+
+    Attributes:
+        spent (Dict[str, float]): What each part has cost, without the parts
+            inside it; 'rest' is what belongs to none.
+        differentiated (str): The part whose backward pass comes next.
+    """
+
+    def __init__(self, read: Callable[[], float]) -> None:
+        self.spent: Dict[str, float] = defaultdict(float)
+        self.differentiated = 'rest'
+        self._read, self._last = read, read()
+        self._parts = ['rest']
+
+    @contextmanager
+    def part(self, name: str) -> Iterator[None]:
+        """Count for a part what happens inside."""
+        self._settle()
+        self._parts.append(name)
+        try:
+            yield
+        finally:
+            self._settle()
+            self._parts.pop()
+
+    def go_on_with(self, name: str) -> None:
+        """Count for another part what is left of this one."""
+        self._settle()
+        self._parts[-1] = name
+
+    def _settle(self) -> None:
+        now = self._read()
+        self.spent[self._parts[-1]] += now - self._last
+        self._last = now
+
+
+def step_parts(step: Step, read: Callable[[], float]) -> Dict[str, float]:
+    """Make a period of training steps and say what their parts cost.
+
+    A backward pass counts for the part whose losses it begins with. Branches
+    that cannot be released early are back-propagated with the online network.
+
+    Args:
+        step (Step): Steps of an algorithm of this package.
+        read (Callable): Gives a number that grows by what is to be split,
+            such as the time.
 
     Returns:
-        Dict[str, Callable]: By name what runs a part, with its backward pass.
+        Dict[str, float]: The mean cost of each part in one step. 'mixing' is
+        the method: its masks and, where it has one, its network.
     """
     model, optim_wrapper = step.model, step.optim_wrapper
-    batch = model.data_preprocessor(step.data, True)
-    inputs, samples = batch['inputs'], batch['data_samples']
+    meter = Meter(read)
+    with ExitStack() as watched:
 
-    def run(part: Callable[[], dict]) -> Callable[[], None]:
+        def watch(owner: Any, name: str, around: Callable) -> None:
+            setattr(owner, name, around(getattr(owner, name)))
+            watched.callback(delattr, owner, name)
 
-        def with_backward() -> None:
-            with optim_wrapper.optim_context(model):
-                losses = part()
-            total = sum(loss.sum() for loss in losses.values()
-                        if isinstance(loss, Tensor) and loss.requires_grad)
-            if isinstance(total, Tensor):
-                total.backward()
-            model.zero_grad(set_to_none=True)
-
-        return with_backward
-
-    selfsup = isinstance(model, BaseSelfSupervisor)
-    parts = (_moco_parts if selfsup else _classifier_parts)(model, inputs,
-                                                            samples)
-    parts = {name: run(part) for name, part in parts.items()}
-    parts['EMA'] = lambda: model.update_momentum_net(model.momentum)
-
-    def optimize() -> None:
-        for param in model.parameters():
-            if param.requires_grad:
-                param.grad = torch.zeros_like(param)
-        optim_wrapper.optimizer.step()
-        model.zero_grad(set_to_none=True)
-
-    parts['optimizer'] = optimize
-    return parts
+        for name, part in ALGORITHM.items():
+            if hasattr(model, name):
+                watch(model, name, _measured(meter, part))
+        for name in ('draw', 'mix', 'loss', 'training_mixtures'):
+            watch(model.mixing, name, _measured(meter, 'mixing'))
+        watch(model, 'begin_step', _measured_branches(meter))
+        watch(optim_wrapper, 'update_params', _measured_backward(meter))
+        watch(optim_wrapper.optimizer, 'step', _measured(meter, 'optimizer'))
+        step.eagerly()
+    return {part: cost / step.period for part, cost in meter.spent.items()}
 
 
-def _classifier_parts(model, inputs: Tensor, samples: list) -> dict:
-    labels = hard_labels(samples)
-    images = model.images_to_mix(inputs)
-    pair_k, pair_q = _pairs(model, images)
-    feats = model.momentum_features(images)
-    mask_q, pair_q = model.online_masks(images, model.project(feats), pair_q)
-    parts = {
-        'online clean': lambda: model.clean_losses(inputs, samples),
-        'online mixed': lambda: model.online_losses(images, mask_q, labels,
-                                                    pair_q),
-        'momentum clean': lambda: dict(_=model.momentum_features(images)),
-    }
-    if pair_k is not None:
-        parts['momentum mixed'] = lambda: model.mixer_losses(
-            images, _leaf_mask(images, pair_k), labels, pair_k)
-    parts['Mixer'] = lambda: _masks(model, images, feats, feats, pair_k,
-                                    pair_q)
-    return parts
+def _measured(meter: Meter, part: str) -> Callable[[Callable], Callable]:
+    """Count calls of a function for a part."""
+
+    def around(function: Callable) -> Callable:
+
+        def call(*args, **kwargs) -> Any:
+            with meter.part(part):
+                result = function(*args, **kwargs)
+            if part in DIFFERENTIATED:
+                meter.differentiated = part
+            # Where its gradient arrives, the method's backward pass begins.
+            for mixture in args:
+                if isinstance(mixture, Mixture) and part == 'momentum mixed':
+                    mixture.inputs.register_hook(
+                        lambda grad: meter.go_on_with('mixing'))
+            return _resumed(meter, part, result) if hasattr(
+                result, 'send') else result
+
+        return call
+
+    return around
 
 
-def _moco_parts(model, inputs: list, samples: list) -> dict:
-    inputs_q, inputs_k = two_views(inputs)
-    pair_k, pair_q = _pairs(model, inputs_q)
-    view_q, view_k = (model.momentum_view(view) for view in inputs)
-    first, second = match_views(view_q, view_k, model.cross_view)
-    mask_q, pair_q = model.online_masks(
-        inputs_q, model.project(first.feats, second.feats), pair_q)
-    index = None if model.clusters is None else sample_indices(samples)
-    parts = {
-        'online clean': lambda: model.clean_losses(inputs_q, view_k.keys,
-                                                   model.queue),
-        'online mixed': lambda: model.online_losses(first, second, mask_q,
-                                                    pair_q, model.queue),
-        'momentum clean': lambda: dict(
-            q=model.momentum_view(inputs_q).keys,
-            k=model.momentum_view(inputs_k).keys),
-    }
-    if pair_k is not None:
-        parts['momentum mixed'] = lambda: model.mixer_losses(
-            first, second, _leaf_mask(inputs_q, pair_k), pair_k, model.queue,
-            index)
-    parts['Mixer'] = lambda: _masks(model, inputs_q, first.feats, second.feats,
-                                    pair_k, pair_q)
-    return parts
+def _resumed(meter: Meter, part: str, generator: Iterator) -> Iterator:
+    """Count what a generator does for a part, not what is done with it."""
+    while True:
+        with meter.part(part):
+            try:
+                value = next(generator)
+            except StopIteration:
+                return
+        yield value
 
 
-def _pairs(model, inputs: Tensor) -> tuple:
-    """Pairs of a step in which the Mixer is trained, if it ever is."""
-    pairs = model.draw_pairs(inputs)
-    while pairs[0] is None and model.mixer.trains:
-        pairs = model.draw_pairs(inputs)
-    return pairs
+def _measured_branches(meter: Meter) -> Callable[[Callable], Callable]:
+    """Count the branches that a step releases."""
+
+    def around(begin_step: Callable) -> Callable:
+
+        def call() -> Any:
+            branches = begin_step()
+            branches.release = _measured_backward(meter)(branches.release)
+            return branches
+
+        return call
+
+    return around
 
 
-def _leaf_mask(inputs: Tensor, pair) -> Tensor:
-    """Masks that want a gradient, as the Mixer's do."""
-    size = (len(pair.index), 1, *inputs.shape[2:])
-    return torch.rand(size, device=inputs.device, requires_grad=True)
+def _measured_backward(meter: Meter) -> Callable[[Callable], Callable]:
+    """Count a backward pass for the part that it belongs to."""
 
+    def around(function: Callable) -> Callable:
 
-def _masks(model, inputs, feats, partner_feats, pair_k, pair_q) -> dict:
-    projected = model.project(feats, partner_feats, pair_k)
-    masks = {}
-    if pair_k is not None:
-        masks['k'] = model.make_masks(inputs, projected, pair_k)
-    masks['q'], _ = model.online_masks(inputs, projected, pair_q)
-    return masks
+        def call(*args, **kwargs) -> Any:
+            with meter.part(meter.differentiated):
+                return function(*args, **kwargs)
+
+        return call
+
+    return around

@@ -81,12 +81,12 @@ def config(training: str, args: argparse.Namespace) -> Config:
     if training == 'self-supervised':
         letter = dict(infonce='i', cluster='c')[args.variant]
         cfg = Config.fromfile(
-            CONFIGS / f'selfsup/samix-{letter}_cifar10-jpeg-2k_r18w16.py')
+            CONFIGS / f'samix/samix-{letter}_cifar10-jpeg-2k_r18w16.py')
         _give_digits(cfg, digits)
         in_channels = 'model.neck.in_channels'
         cfg.merge_from_dict({'model.queue_len': 10 * BATCH})
         if args.variant == 'cluster':
-            cfg.model.num_clusters = 20
+            cfg.model.objective.num_clusters = 20
     epochs = math.ceil(args.iters / BATCHES)
     interval = _interval(epochs)
     cfg.merge_from_dict({
