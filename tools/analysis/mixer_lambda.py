@@ -9,9 +9,13 @@ give
   ratios;
 - ``correlation_of_means``: the same with the means first averaged over pairs;
 - ``mask_std``: mean spatial standard deviation of the masks at ratio 0.5.
+
+CONFIG must be one of supervised training with SAMix.
 """
 import argparse
 import json
+import sys
+from functools import partial
 
 import numpy as np
 import torch
@@ -19,10 +23,9 @@ from mmengine.config import Config, DictAction
 from mmengine.dataset import pseudo_collate
 from mmengine.registry import DATASETS, MODELS, init_default_scope
 from mmengine.runner import load_checkpoint
-from torch import nn
 
 import samix_mm  # noqa: F401  # registers, and lets configs inherit from it
-from samix_mm.models import Pairing, SAMix, Sources
+from samix_mm.models import MixClassifier, Pairing, SAMix, Sources
 
 LAMS = tuple(round(0.1 * tenth, 1) for tenth in range(1, 10))
 
@@ -41,38 +44,48 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
+def load_model(args: argparse.Namespace, cfg: Config) -> MixClassifier:
+    """The trained model; others than SAMix's are refused."""
+    init_default_scope(cfg.get('default_scope', 'mmpretrain'))
+    if 'data_preprocessor' in cfg:
+        cfg.model.setdefault('data_preprocessor', cfg.data_preprocessor)
+    model = MODELS.build(cfg.model).eval()
+    mixing = getattr(model, 'mixing', None)
+    if not isinstance(model, MixClassifier) or not isinstance(mixing, SAMix):
+        method = '' if mixing is None else f' with {type(mixing).__name__}'
+        sys.exit('masks are those of supervised training with SAMix, but '
+                 f'{args.config} trains {type(model).__name__}{method}; '
+                 'choose another config')
+    try:
+        load_checkpoint(
+            model, args.checkpoint, map_location='cpu', strict=True)
+    except RuntimeError as error:
+        sys.exit(f'{args.checkpoint} does not come from {args.config}: '
+                 f'{error}')
+    return model
+
+
 @torch.no_grad()
 def masks_of_test_pairs(args: argparse.Namespace) -> torch.Tensor:
     """Masks of random test pairs, shape (pairs, ratios, H, W)."""
     cfg = Config.fromfile(args.config)
     cfg.merge_from_dict(args.cfg_options)
-    init_default_scope(cfg.get('default_scope', 'mmpretrain'))
-    if 'data_preprocessor' in cfg:
-        cfg.model.setdefault('data_preprocessor', cfg.data_preprocessor)
-    model = MODELS.build(cfg.model).eval()
-    if not isinstance(getattr(model, 'mixing', None), SAMix):
-        raise TypeError(
-            "mixer_lambda.py needs a config with mixing=dict(type='SAMix'), "
-            f'but {args.config} has none')
-    load_checkpoint(model, args.checkpoint, map_location='cpu')
+    model = load_model(args, cfg)
     dataset = DATASETS.build(cfg.test_dataloader.dataset)
     chosen = np.random.default_rng(args.seed).permutation(len(dataset))
     masks = []
     for part in np.array_split(chosen[:args.num_pairs],
                                max(args.num_pairs // 64, 1)):
         batch = pseudo_collate([dataset[int(index)] for index in part])
-        inputs = model.data_preprocessor(batch, False)['inputs']
-        masks.append(masks_of(model, inputs))
+        images = model.data_preprocessor(batch, False)['inputs']
+        sources = Sources(images, features=partial(model.features_of, images))
+        index = torch.arange(len(images)).roll(-1)
+        masks.append(
+            torch.cat([
+                model.mixing.masks(sources, Pairing(lam, index))
+                for lam in LAMS
+            ], dim=1))
     return torch.cat(masks)
-
-
-def masks_of(model: nn.Module, images: torch.Tensor) -> torch.Tensor:
-    """Unadjusted masks of each image and the next one, (N, L, H, W)."""
-    index = torch.arange(len(images)).roll(-1)
-    sources = Sources(images, features=model.features_of(images))
-    return torch.cat([
-        model.mixing.masks(sources, Pairing(lam, index)) for lam in LAMS
-    ], dim=1)
 
 
 def summarize(masks: torch.Tensor) -> dict:

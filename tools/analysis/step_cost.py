@@ -11,10 +11,11 @@ built and trained on random images, in turn: A B B A. Printed are
   quartiles of the rounds' ratios;
 - peak memory of a step above what is kept between steps (weights, optimizer
   states): activations, gradients, buffers;
-- FLOPs and time of each part of the step, run alone with its backward pass.
+- FLOPs and time of each part of the step, with its backward pass.
 
-Where the Mixer learns every n steps (``mixer_interval``), these are means
-over n steps, but the parts are those of a step in which it does.
+All are means over ``--steps`` steps: where the Mixer learns every
+``mixer_interval`` steps, over so many. More are needed where steps differ at
+random, as those of ``ManifoldMix`` and ``RandomChoice`` do.
 """
 import argparse
 import json
@@ -39,6 +40,9 @@ from torch.utils.flop_counter import FlopCounterMode
 
 import samix_mm  # noqa: F401  # registers, and lets configs inherit from it
 
+#: How often the time of the parts is taken.
+PART_ROUNDS = 3
+
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
@@ -49,6 +53,10 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--device', default=get_device())
     parser.add_argument(
         '--rounds', type=int, default=5, help='rounds A B B A, default: 5')
+    parser.add_argument(
+        '--steps', type=int,
+        help="steps that are measured together, default: the mixing method's "
+        'mixer_interval, or 1')
     parser.add_argument('--amp', choices=('bf16', 'fp16'))
     parser.add_argument('--compile', action='store_true')
     parser.add_argument('--channels-last', action='store_true')
@@ -60,8 +68,10 @@ def parse_args() -> argparse.Namespace:
     args = parser.parse_args()
     if args.amp == 'fp16' and args.device == 'cpu':
         parser.error('--amp fp16 needs a GPU; on a CPU write --amp bf16')
-    if args.rounds < 1:
-        parser.error(f'--rounds must be at least 1, got {args.rounds}')
+    for name in ('rounds', 'steps'):
+        value = getattr(args, name)
+        if value is not None and value < 1:
+            parser.error(f'--{name} must be at least 1, got {value}')
     return args
 
 
@@ -82,11 +92,12 @@ def measure(name: str, args: argparse.Namespace) -> dict:
         cfg.model.setdefault('data_preprocessor', cfg.data_preprocessor)
     batch = args.batch or cfg.train_dataloader.batch_size
     size = args.size or image_size(cfg)
-    period = cfg.model.get('mixing', {}).get('mixer_interval', 1)
-    samix, vanilla = (
+    period = args.steps or cfg.model.get('mixing', {}).get(
+        'mixer_interval', 1)
+    mixing, vanilla = (
         build_step(cfg, model_cfg, batch, size, args)._replace(period=period)
         for model_cfg in (cfg.model, vanilla_model_cfg(cfg.model)))
-    steps = dict(samix=samix, vanilla=vanilla)
+    steps = dict(mixing=mixing, vanilla=vanilla)
     for step in steps.values():
         step()
         step()
@@ -94,14 +105,8 @@ def measure(name: str, args: argparse.Namespace) -> dict:
     flops = {key: count_flops(step) for key, step in steps.items()}
     memory = {key: peak_memory(step, args.device)
               for key, step in steps.items()}
-    parts = {
-        part: dict(
-            gflops=count_flops(run) / 1e9,
-            seconds=statistics.median(
-                timed(run, args.device) for _ in range(3)))
-        for part, run in step_parts(samix).items()
-    }
-    seconds, ratios = interleave(samix, vanilla, args)
+    parts = measure_parts(mixing, args)
+    seconds, ratios = interleave(mixing, vanilla, args)
     low, middle, high = np.quantile(ratios, (0.25, 0.5, 0.75)).tolist()
     return dict(
         config=Path(name).stem,
@@ -109,10 +114,10 @@ def measure(name: str, args: argparse.Namespace) -> dict:
         size=size,
         device=args.device,
         precision=args.amp or 'fp32',
-        flop_ratio=flops['samix'] / flops['vanilla'],
+        flop_ratio=flops['mixing'] / flops['vanilla'],
         time_ratio=middle,
         time_ratio_quartiles=[low, high],
-        memory_ratio=memory['samix'] / memory['vanilla'],
+        memory_ratio=memory['mixing'] / memory['vanilla'],
         gflops={key: value / period / 1e9 for key, value in flops.items()},
         seconds={key: value / period for key, value in seconds.items()},
         megabytes={key: value / 2**20 for key, value in memory.items()},
@@ -138,6 +143,21 @@ def count_flops(run: Callable[[], None]) -> int:
     with FlopCounterMode(display=False) as counter:
         run()
     return counter.get_total_flops()
+
+
+def measure_parts(step: Step, args: argparse.Namespace) -> Dict[str, dict]:
+    """GFLOPs and seconds of each part of a step."""
+    with FlopCounterMode(display=False) as counter:
+        flops = step_parts(step, counter.get_total_flops)
+    rounds = [
+        step_parts(step, lambda: _now(args.device)) for _ in range(PART_ROUNDS)
+    ]
+    return {
+        part: dict(
+            gflops=flops[part] / 1e9,
+            seconds=statistics.median(found[part] for found in rounds))
+        for part in flops
+    }
 
 
 def peak_memory(run: Callable[[], None], device: str) -> int:
@@ -173,17 +193,19 @@ def peak_of_trace(result: profile) -> int:
 
 def timed(run: Callable[[], None], device: str) -> float:
     """Seconds of a call."""
-    synchronize = getattr(
-        getattr(torch, torch.device(device).type), 'synchronize',
-        lambda: None)
-    synchronize()
-    start = time.perf_counter()
+    start = _now(device)
     run()
-    synchronize()
-    return time.perf_counter() - start
+    return _now(device) - start
 
 
-def interleave(samix: Step, vanilla: Step,
+def _now(device: str) -> float:
+    """Seconds, once the device has done what it was told."""
+    backend = getattr(torch, torch.device(device).type)
+    getattr(backend, 'synchronize', lambda: None)()
+    return time.perf_counter()
+
+
+def interleave(mixing: Step, vanilla: Step,
                args: argparse.Namespace) -> Tuple[Dict[str, float], list]:
     """Time rounds of A B B A.
 
@@ -191,13 +213,13 @@ def interleave(samix: Step, vanilla: Step,
         Tuple[Dict[str, float], List[float]]: Median seconds of either, and
         the ratio of each round.
     """
-    times = dict(samix=[], vanilla=[])
+    times = dict(mixing=[], vanilla=[])
     ratios = []
     for _ in range(args.rounds):
         first, second, third, fourth = (
             timed(step, args.device)
-            for step in (samix, vanilla, vanilla, samix))
-        times['samix'] += first, fourth
+            for step in (mixing, vanilla, vanilla, mixing))
+        times['mixing'] += first, fourth
         times['vanilla'] += second, third
         ratios.append((first + fourth) / (second + third))
     medians = {key: statistics.median(value) for key, value in times.items()}
@@ -216,8 +238,8 @@ def as_text(cost: dict) -> str:
         f'({cost["megabytes"]["vanilla"]:.0f} MB)',
     ]
     for name, part in cost['parts'].items():
-        share = part['gflops'] / cost['gflops']['samix']
-        seconds = part['seconds'] / cost['seconds']['samix']
+        share = part['gflops'] / cost['gflops']['mixing']
+        seconds = part['seconds'] / cost['seconds']['mixing']
         lines.append(f'    {name:16} {share:6.1%} of the FLOPs, '
                      f'{seconds:6.1%} of the time')
     return '\n'.join(lines)

@@ -1,114 +1,157 @@
-"""The parts of a training step, each to be run alone."""
+"""The parts of a training step, measured while an algorithm makes it."""
 from collections import defaultdict
-from contextlib import ExitStack
-from typing import Callable, Dict, List
-from unittest import mock
+from contextlib import ExitStack, contextmanager
+from typing import Any, Callable, Dict, Iterator
 
-import torch
 from step_setup import Step
-from torch import Tensor, nn
 
-from samix_mm.models import Mixture, Sources
+from samix_mm.models import Mixture
 
-#: Methods of an algorithm that are parts of a step.
-RECORDED = ('features_of', 'momentum_view', 'mixing_losses', 'momentum_loss',
-            'clean_losses', 'online_losses')
+#: Methods of an algorithm that do a part of the step.
+ALGORITHM = dict(
+    features_of='momentum clean',
+    momentum_view='momentum clean',
+    momentum_loss='momentum mixed',
+    clean_losses='online clean',
+    online_losses='online mixed',
+    update_momentum_net='EMA')
+#: Parts with a backward pass, which comes after the method has returned.
+DIFFERENTIATED = ('momentum mixed', 'online clean', 'online mixed')
 
 
-def step_parts(step: Step) -> Dict[str, Callable[[], None]]:
-    """Take a step apart.
-
-    A step is made while the calls of the algorithm's own methods are
-    recorded; a part repeats such a call.
+class Meter:
+    """Splits what a number grows by among parts.
 
     Args:
-        step (Step): A step of an algorithm of this package, in which its
-            mixing method learns, if it ever does.
+        read (Callable): Gives the number, such as the time.
+
+    Attributes:
+        spent (Dict[str, float]): What each part has cost, without the parts
+            inside it; 'rest' is what belongs to none.
+        differentiated (str): The part whose backward pass comes next.
+    """
+
+    def __init__(self, read: Callable[[], float]) -> None:
+        self.spent: Dict[str, float] = defaultdict(float)
+        self.differentiated = 'rest'
+        self._read, self._last = read, read()
+        self._parts = ['rest']
+
+    @contextmanager
+    def part(self, name: str) -> Iterator[None]:
+        """Count for a part what happens inside."""
+        self._settle()
+        self._parts.append(name)
+        try:
+            yield
+        finally:
+            self._settle()
+            self._parts.pop()
+
+    def go_on_with(self, name: str) -> None:
+        """Count for another part what is left of this one."""
+        self._settle()
+        self._parts[-1] = name
+
+    def _settle(self) -> None:
+        now = self._read()
+        self.spent[self._parts[-1]] += now - self._last
+        self._last = now
+
+
+def step_parts(step: Step, read: Callable[[], float]) -> Dict[str, float]:
+    """Make a period of training steps and say what their parts cost.
+
+    A backward pass counts for the part whose losses it begins with. Branches
+    that cannot be released early are back-propagated with the online network.
+
+    Args:
+        step (Step): Steps of an algorithm of this package.
+        read (Callable): Gives a number that grows by what is to be split,
+            such as the time.
 
     Returns:
-        Dict[str, Callable]: By name what runs a part, with its backward pass.
+        Dict[str, float]: The mean cost of each part in one step. 'mixing' is
+        the method: its masks and, where it has one, its network.
     """
     model, optim_wrapper = step.model, step.optim_wrapper
+    meter = Meter(read)
+    with ExitStack() as watched:
 
-    def run(part: Callable[[], dict]) -> Callable[[], None]:
+        def watch(owner: Any, name: str, around: Callable) -> None:
+            setattr(owner, name, around(getattr(owner, name)))
+            watched.callback(delattr, owner, name)
 
-        def with_backward() -> None:
-            with optim_wrapper.optim_context(model):
-                losses = part()
-            total = sum(loss.sum() for loss in losses.values()
-                        if isinstance(loss, Tensor) and loss.requires_grad)
-            if isinstance(total, Tensor):
-                total.backward()
-            model.zero_grad(set_to_none=True)
-
-        return with_backward
-
-    parts = {name: run(part) for name, part in _parts(step).items()}
-    if model.momentum_net is not None:
-        parts['EMA'] = lambda: model.momentum_net.update(model, 0.999)
-
-    def optimize() -> None:
-        for param in model.parameters():
-            if param.requires_grad:
-                param.grad = torch.zeros_like(param)
-        optim_wrapper.optimizer.step()
-        model.zero_grad(set_to_none=True)
-
-    parts['optimizer'] = optimize
-    return parts
+        for name, part in ALGORITHM.items():
+            if hasattr(model, name):
+                watch(model, name, _measured(meter, part))
+        for name in ('draw', 'mix', 'loss', 'training_mixtures'):
+            watch(model.mixing, name, _measured(meter, 'mixing'))
+        watch(model, 'begin_step', _measured_branches(meter))
+        watch(optim_wrapper, 'update_params', _measured_backward(meter))
+        watch(optim_wrapper.optimizer, 'step', _measured(meter, 'optimizer'))
+        step.eagerly()
+    return {part: cost / step.period for part, cost in meter.spent.items()}
 
 
-def _parts(step: Step) -> Dict[str, Callable[[], dict]]:
-    model, mixing = step.model, step.model.mixing
-    calls = _recorded_calls(step)
-    parts = {
-        'online clean': lambda: model.clean_losses(*calls['clean_losses'][0]),
-        'online mixed': lambda: model.online_losses(*calls['online_losses'][0])
-    }
-    looks = 'momentum_view' if calls['momentum_view'] else 'features_of'
-    if calls[looks]:
-        parts['momentum clean'] = lambda: {
-            number: getattr(model, looks)(*args)
-            for number, args in enumerate(calls[looks])
-        } and {}
-    if calls['momentum_loss']:
-        parts['momentum mixed'] = lambda: dict(
-            _=_through_momentum_net(model, *calls['momentum_loss'][0]))
-    sources = calls['mixing_losses'][0][1]
+def _measured(meter: Meter, part: str) -> Callable[[Callable], Callable]:
+    """Count calls of a function for a part."""
 
-    def mix() -> dict:
-        given = dict(labels=sources.labels)
-        if 'features' in mixing.needs:
-            given['features'] = sources.features()
-        again = Sources(sources.images, sources.partners, **given)
-        masks = {number: mixture.mask for number, mixture in enumerate(
-            mixing.training_mixtures(again))}
-        mixing.mix(again, mixing.draw(len(again.images), again.images.device))
-        return masks
+    def around(function: Callable) -> Callable:
 
-    parts['Mixer' if mixing.learns else 'mixing'] = mix
-    return parts
+        def call(*args, **kwargs) -> Any:
+            with meter.part(part):
+                result = function(*args, **kwargs)
+            if part in DIFFERENTIATED:
+                meter.differentiated = part
+            # Where its gradient arrives, the method's backward pass begins.
+            for mixture in args:
+                if isinstance(mixture, Mixture) and part == 'momentum mixed':
+                    mixture.inputs.register_hook(
+                        lambda grad: meter.go_on_with('mixing'))
+            return _resumed(meter, part, result) if hasattr(
+                result, 'send') else result
+
+        return call
+
+    return around
 
 
-def _recorded_calls(step: Step) -> Dict[str, List[tuple]]:
-    """Arguments of the calls of a step, by the names of the methods."""
-    model, calls = step.model, defaultdict(list)
-    batch = model.data_preprocessor(step.data, True)
-    with ExitStack() as patches:
-        for name in filter(lambda name: hasattr(model, name), RECORDED):
-            method = getattr(model, name)
-
-            def recorded(*args, name=name, method=method, **kwargs):
-                calls[name].append(args)
-                return method(*args, **kwargs)
-
-            patches.enter_context(mock.patch.object(model, name, recorded))
-        model(batch['inputs'], batch['data_samples'], mode='loss')
-    return calls
+def _resumed(meter: Meter, part: str, generator: Iterator) -> Iterator:
+    """Count what a generator does for a part, not what is done with it."""
+    while True:
+        with meter.part(part):
+            try:
+                value = next(generator)
+            except StopIteration:
+                return
+        yield value
 
 
-def _through_momentum_net(model: nn.Module, context, mixture: Mixture,
-                          eta: float) -> Tensor:
-    """The objective of mixed images, whose gradient goes as far as these."""
-    inputs = mixture.inputs.detach().requires_grad_()
-    return model.momentum_loss(context, mixture._replace(inputs=inputs), eta)
+def _measured_branches(meter: Meter) -> Callable[[Callable], Callable]:
+    """Count the branches that a step releases."""
+
+    def around(begin_step: Callable) -> Callable:
+
+        def call() -> Any:
+            branches = begin_step()
+            branches.release = _measured_backward(meter)(branches.release)
+            return branches
+
+        return call
+
+    return around
+
+
+def _measured_backward(meter: Meter) -> Callable[[Callable], Callable]:
+    """Count a backward pass for the part that it belongs to."""
+
+    def around(function: Callable) -> Callable:
+
+        def call(*args, **kwargs) -> Any:
+            with meter.part(meter.differentiated):
+                return function(*args, **kwargs)
+
+        return call
+
+    return around

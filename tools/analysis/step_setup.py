@@ -1,6 +1,7 @@
 """What ``step_cost.py`` measures: models, their counterparts and batches."""
+from functools import partial
 from pathlib import Path
-from typing import List, NamedTuple, Optional
+from typing import Callable, List, NamedTuple, Optional
 
 import torch
 from mmengine.config import Config, ConfigDict
@@ -15,6 +16,12 @@ from samix_mm.models.selfsup.contrastive_losses import ema_momentum
 #: Arguments of the vanilla algorithms.
 CLASSIFIER = ('backbone', 'neck', 'head', 'data_preprocessor')
 MOCO = (*CLASSIFIER, 'queue_len', 'feat_dim', 'momentum')
+#: Algorithms with their vanilla counterparts.
+COUNTERPARTS = dict(
+    MixClassifier=('ImageClassifier', CLASSIFIER),
+    SAMixClassifier=('ImageClassifier', CLASSIFIER),
+    MixMoCo=('MoCo', MOCO),
+    SAMixMoCo=('MoCo', MOCO))
 #: Images that the clusters of SAMix-C are made of, for each cluster.
 IMAGES_A_CLUSTER = 4
 
@@ -35,9 +42,16 @@ class Step(NamedTuple):
 
     def __call__(self) -> None:
         """Make a period of steps, with the momentum updates of the hook."""
+        self._train(self.model.train_step)
+
+    def eagerly(self) -> None:
+        """The same, even if the model's step is compiled."""
+        self._train(partial(type(self.model).train_step, self.model))
+
+    def _train(self, train_step: Callable) -> None:
         for _ in range(self.period):
-            self.model.train_step(self.data, self.optim_wrapper)
-            if getattr(self.model, 'momentum_net', None) is not None:
+            train_step(self.data, self.optim_wrapper)
+            if hasattr(self.model, 'update_momentum_net'):
                 self.model.update_momentum_net(self.model.momentum)
 
 
@@ -75,15 +89,10 @@ def vanilla_model_cfg(model_cfg: dict) -> ConfigDict:
     Raises:
         ValueError: If it is another algorithm.
     """
-    kinds = dict(
-        MixClassifier=('ImageClassifier', CLASSIFIER),
-        SAMixClassifier=('ImageClassifier', CLASSIFIER),
-        MixMoCo=('MoCo', MOCO),
-        SAMixMoCo=('MoCo', MOCO))
-    if model_cfg['type'] not in kinds:
-        raise ValueError(f'model.type must be one of {sorted(kinds)}, got '
-                         f'{model_cfg["type"]!r}')
-    kind, names = kinds[model_cfg['type']]
+    if model_cfg['type'] not in COUNTERPARTS:
+        raise ValueError(f'model.type must be one of {sorted(COUNTERPARTS)}, '
+                         f'got {model_cfg["type"]!r}')
+    kind, names = COUNTERPARTS[model_cfg['type']]
     kept = {name: model_cfg[name] for name in names if name in model_cfg}
     if 'momentum' in kept:
         kept['momentum'] = 1 - ema_momentum(kept['momentum'])

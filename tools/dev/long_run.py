@@ -81,7 +81,7 @@ def config(training: str, args: argparse.Namespace) -> Config:
     if training == 'self-supervised':
         letter = dict(infonce='i', cluster='c')[args.variant]
         cfg = Config.fromfile(
-            CONFIGS / f'selfsup/samix-{letter}_cifar10-jpeg-2k_r18w16.py')
+            CONFIGS / f'samix/samix-{letter}_cifar10-jpeg-2k_r18w16.py')
         _give_digits(cfg, digits)
         in_channels = 'model.neck.in_channels'
         cfg.merge_from_dict({'model.queue_len': 10 * BATCH})
