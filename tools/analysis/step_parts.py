@@ -88,7 +88,7 @@ def step_parts(step: Step, read: Callable[[], float]) -> Dict[str, float]:
         for name in ('draw', 'mix', 'loss', 'training_mixtures'):
             watch(model.mixing, name, _measured(meter, 'mixing'))
         watch(model, 'begin_step', _measured_branches(meter))
-        watch(optim_wrapper, 'update_params', _measured_backward(meter))
+        watch(optim_wrapper, 'backward', _measured_backward(meter))
         watch(optim_wrapper.optimizer, 'step', _measured(meter, 'optimizer'))
         step.eagerly()
     return {part: cost / step.period for part, cost in meter.spent.items()}
