@@ -50,7 +50,7 @@ def test_bare_name(trained):
     assert (trained / 'epoch_1.pth').exists()
     scalars = last_scalars(trained)
     assert {
-        'loss', 'loss_mix', 'loss_onehot', 'loss_mixer', 'loss_mask',
+        'loss', 'loss_mix', 'loss_clean', 'loss_mixer', 'loss_mask',
         'lam_gap', 'mask_std', 'gamma', 'momentum', 'mask_weight',
         'clean_accuracy_top-1', 'accuracy/top1'
     } <= set(scalars)
@@ -129,7 +129,8 @@ def test_gridsearch_over_one_value(outside):
 
 def test_a_config_outside_the_repository_inherits(outside):
     (outside / 'mine.py').write_text(
-        f"_base_ = 'samix_mm::samix/{CONFIG}'\nmodel = dict(eta=0.25)\n")
+        f"_base_ = 'samix_mm::samix/{CONFIG}'\n"
+        'model = dict(mixing=dict(eta=0.25))\n')
     log = mim('train', 'samix_mm', 'mine.py', '--work-dir', 'mine',
               cwd=outside)
     assert 'eta=0.25' in log
@@ -173,7 +174,8 @@ test_dataloader = val_dataloader
 
 def test_mim_search_prints_the_models(outside):
     printed = mim('search', 'samix_mm', cwd=outside, options=None)
-    assert 'samix_in1k_r50' in printed
+    for name in ('samix_in1k_r50', 'mocov2-mixup_stl10_r18'):
+        assert name in printed
 
 
 def test_publish_and_analysis(trained, outside):

@@ -60,7 +60,9 @@ train_dataloader = dict(
         data_prefix='train',
         pipeline=train_pipeline))
 '''
-CLUSTERS = ['model.variant=cluster', 'model.num_clusters=3']
+CLUSTERS = [
+    'model.objective.type=ClusterObjective', 'model.objective.num_clusters=3'
+]
 
 
 @needs_mim_of_mmpretrain
