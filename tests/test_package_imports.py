@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
+import samix_mm
+
+ROOT = Path(samix_mm.__file__).parents[1]
 PACKAGE = 'samix_mm'
 #: Rooms of the package, and those that each may import from, besides itself
 #: and :data:`GROUND`. A room that is not here may be imported by nobody.

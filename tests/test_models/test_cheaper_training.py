@@ -8,7 +8,7 @@ from mmengine.hooks import Hook
 from mmengine.optim import OptimWrapper
 from mmpretrain.registry import MODELS
 
-from samix_mm.engine.hooks.ema_momentum_hook import _check_unused_parameters
+from samix_mm.engine.hooks.training_check_hook import _check_unused_parameters
 from samix_mm.models import Pairing, Sources
 from tests.helpers.tiny import (BACKBONES, batch, build, fix_pairings, loader,
                                 make_runner, model_cfg, sgd)

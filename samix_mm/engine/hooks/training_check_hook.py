@@ -13,7 +13,8 @@ from ..utils.data_checks import check_batches, check_labels
 class TrainingCheckHook(Hook):
     """Say before the first step what would go wrong in a later one."""
 
-    priority = 'NORMAL'
+    # Before hooks that divide by the number of batches.
+    priority = 'ABOVE_NORMAL'
 
     def before_train(self, runner: Runner) -> None:
         """Check the hooks, the data and the wrapper of the model.

@@ -446,7 +446,7 @@ def test_logits_are_of_the_online_mixed_head():
      'clean_weight must be a number of 0 or more, got -1'),
     (dict(mix_weight=-1), ValueError, 'mix_weight must be a number'),
     (dict(mix_weight=0, clean_weight=0), ValueError,
-     'mix_weight and clean_weight are both 0'),
+     'nothing to learn: all of clean_weight, mix_weight are 0'),
     (dict(mix_batch_ratio=0), ValueError, r'mix_batch_ratio must be in \(0, '),
     (dict(clean_head='no'), ValueError, 'clean_head must be True or False'),
     (dict(momentum_net=1), ValueError, 'momentum_net must be True or False'),

@@ -287,7 +287,9 @@ def test_momentum_is_the_weight_kept(momentum, kept):
     (dict(views='both'), "views must be one of .*, got 'both'"),
     (dict(mixing=dict(type='CutMix', alpha=0.)),
      'alpha must be above 0, got 0.0'),
-    (dict(nce_weight=0., mix_weight=0.), 'nce_weight and mix_weight are both'),
+    (dict(
+        nce_weight=0., mix_weight=0., mixing=dict(type='CutMix')),
+     'nothing to learn: all of nce_weight, mix_weight are 0'),
     (dict(nce_weight=-1.), 'nce_weight must be a number of 0 or more'),
     (dict(objective=dict(CLUSTERS, num_clusters=1)),
      'num_clusters must be 2'),
@@ -371,8 +373,9 @@ MOVED = dict(
     variant=('cluster', r"objective=dict\(type='ClusterObjective'\)"),
     num_clusters=(7, r"objective=dict\(type='ClusterObjective', "
                   r'num_clusters=7\)'),
-    clusters=(dict(momentum=0.4), r"objective=dict\(type='ClusterObjective', "
-              r"\*\*{'momentum': 0.4}\)"),
+    clusters=(dict(momentum=0.4),
+              r"objective=dict\(type='ClusterObjective', \.\.\.\) with the "
+              'arguments of clusters'),
     cross_view=(False, "views='same'"))
 
 
