@@ -73,7 +73,10 @@ class ResizeMix(MixingMethod):
         pasted = sources.partners[pairing.index.view(-1, 1, 1), :,
                                   row.unsqueeze(2),
                                   column.unsqueeze(1)]  # (M, H, W, 3)
-        mixed = torch.where(box, pasted.movedim(3, 1), images)
+        # Written into the images' layout, by which PyTorch chooses how to
+        # compute the network.
+        mixed = torch.empty_like(images)
+        mixed.copy_(torch.where(box, pasted.movedim(3, 1), images))
         mask = (~box).float()  # (M, 1, H, W)
         return Mixture(mixed, with_first(pairing.index),
                        two_shares(mask.mean(dim=(1, 2, 3)), mask), mask)

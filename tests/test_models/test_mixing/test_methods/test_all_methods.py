@@ -126,6 +126,18 @@ def test_the_layout_of_the_images_does_not_matter(name):
 
 
 @ALL
+@pytest.mark.parametrize('layout',
+                         [torch.contiguous_format, torch.channels_last])
+def test_mixed_images_have_the_layout_of_the_images(name, layout):
+    """By it PyTorch chooses how the whole network is computed."""
+    images, partners = (
+        noise_images(seed=seed).contiguous(memory_format=layout)
+        for seed in (0, 1))
+    mixed = mix(build(name), images, partners).inputs
+    assert mixed.is_contiguous(memory_format=layout)
+
+
+@ALL
 def test_partners_in_a_view_of_their_own_are_not_the_images(name):
     images, partners = noise_images(), noise_images(seed=1)
     alone, crossed = mix(build(name), images), mix(
