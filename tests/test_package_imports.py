@@ -56,6 +56,8 @@ def modules_of(folder):
     """Names and files of the package's modules."""
     for path in sorted((folder / PACKAGE).rglob('*.py')):
         parts = path.relative_to(folder).with_suffix('').parts
+        if '.mim' in parts:  # configs and tools, in an installed package
+            continue
         if parts[-1] == '__init__':
             parts = parts[:-1]
         yield '.'.join(parts), path

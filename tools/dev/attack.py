@@ -130,6 +130,7 @@ def record(path: Path, words: Optional[str]) -> bool:
         Python=platform.python_version(),
         PyTorch=torch.__version__.partition('+')[0],
         MMEngine=mmengine.__version__)
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(
         json.dumps(
             dict(versions=versions, date=str(date.today()), attacks=results),
