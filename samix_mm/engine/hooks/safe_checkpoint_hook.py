@@ -2,7 +2,6 @@ from typing import Any, List
 
 from mmengine.dist import is_main_process
 from mmengine.hooks import CheckpointHook
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 
 from ...checkpoints.atomic_backend import remove_stale_partials
@@ -10,6 +9,7 @@ from ...checkpoints.resuming import newest_whole_checkpoint
 from ...checkpoints.run_files import RunFiles
 from ...checkpoints.work_dir_lock import lock_folder
 from ...registry import HOOKS
+from ...utils.unwrapping import unwrap
 
 
 @HOOKS.register_module()
@@ -97,9 +97,7 @@ class SafeCheckpointHook(CheckpointHook):
 def _was_skipped(runner: Runner) -> bool:
     """Whether the last training step was skipped, as a model with a guarded
     step says: as long as that goes on, good checkpoints must not go."""
-    wrapper = runner.model
-    model = wrapper.module if is_model_wrapper(wrapper) else wrapper
-    skipped = getattr(model, 'skipped_steps', 0)
+    skipped = getattr(unwrap(runner.model), 'skipped_steps', 0)
     if skipped:
         runner.logger.warning(
             f'No checkpoint is saved here: the last {skipped} training steps '

@@ -2,10 +2,11 @@
 from typing import Dict
 
 from mmengine.dist import get_world_size
-from mmengine.model import is_model_wrapper
 from mmengine.optim import OptimWrapper
 from mmengine.runner import Runner
-from torch import Tensor, nn
+from torch import Tensor
+
+from ...utils.unwrapping import unwrap
 
 
 def open_gradients(runner: Runner) -> Dict[str, Tensor]:
@@ -23,7 +24,7 @@ def open_gradients(runner: Runner) -> Dict[str, Tensor]:
         return {}
     return {
         name: param.grad.cpu()
-        for name, param in _model(runner).named_parameters()
+        for name, param in unwrap(runner.model).named_parameters()
         if param.grad is not None
     }
 
@@ -40,7 +41,7 @@ def put_back(runner: Runner, gradients: Dict[str, Tensor]) -> None:
     """
     if get_world_size() > 1 or not _between_steps(runner):
         return
-    params = dict(_model(runner).named_parameters())
+    params = dict(unwrap(runner.model).named_parameters())
     for name, gradient in gradients.items():
         if name not in params or params[name].shape != gradient.shape:
             raise ValueError(
@@ -54,8 +55,3 @@ def put_back(runner: Runner, gradients: Dict[str, Tensor]) -> None:
 def _between_steps(runner: Runner) -> bool:
     wrapper = runner.optim_wrapper
     return isinstance(wrapper, OptimWrapper) and not wrapper.should_update()
-
-
-def _model(runner: Runner) -> nn.Module:
-    model = runner.model
-    return model.module if is_model_wrapper(model) else model
